@@ -1,0 +1,82 @@
+# Trapmark: build, test, bench. `make help` lists the targets.
+
+O       ?= build
+prefix  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+WERROR  ?=
+V       ?= 0
+DEPS    ?= auto
+
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(2)';
+else
+Q :=
+say =
+endif
+
+# Sanitizers for host code: make SANITIZE=address,undefined O=build-asan
+SANITIZE ?=
+OPT      ?= -O2
+CFLAGS   ?= $(OPT) -g
+WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes $(if $(WERROR),-Werror)
+BASE     := -std=gnu11 -D_GNU_SOURCE $(WARN) -MMD -MP
+SAN      := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+
+pkgs     := jansson zydis libseccomp smartcols
+PKG_CFLAGS = $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
+PKG_LIBS   = $(shell pkg-config --libs $(pkgs) 2>/dev/null) -lpfm -lm -lpthread
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# Every module.mk appends to these:
+#   backend_SRCS  C (and .S) of backends/: linked into trapmark and the tests
+#   harness_SRCS  C of harness/: linked into trapmark; those that unit tests may
+#                 link (no main) are all but harness/main.c
+#   all_TARGETS   what `make all` builds beside trapmark
+#   test_TARGETS  phony targets that `make test` runs, in order
+#   clean_PATHS   (everything is under $(O); rarely needed)
+backend_SRCS  := backends/registry.c backends/events.c
+harness_SRCS  :=
+all_TARGETS   :=
+test_TARGETS  :=
+
+-include guest/module.mk microbench/module.mk workloads/module.mk
+-include $(sort $(wildcard backends/*/module.mk))
+-include harness/module.mk results/module.mk plots/module.mk
+-include $(sort $(wildcard tests/*/module.mk))
+
+obj = $(patsubst %.S,$(O)/host/%.o,$(patsubst %.c,$(O)/host/%.o,$(1)))
+backend_OBJS := $(call obj,$(backend_SRCS))
+harness_OBJS := $(call obj,$(harness_SRCS))
+
+# Per-file flags: CFLAGS_backends/interp/exec.c = -mgeneral-regs-only
+$(O)/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(BASE) $(CFLAGS) $(SAN) -I. -Iharness $(PKG_CFLAGS) $(CFLAGS_$<) -c -o $@ $<
+
+$(O)/host/%.o: %.S
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) $(BASE) $(CFLAGS) -I. -c -o $@ $<
+
+$(O)/trapmark: $(backend_OBJS) $(harness_OBJS)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+-include $(backend_OBJS:.o=.d) $(harness_OBJS:.o=.d)
+
+.PHONY: all build test bench deps help clean install uninstall check-layers format
+build: $(O)/trapmark $(all_TARGETS)
+all: deps   ## Install what is missing, build everything
+	$(Q)$(MAKE) --no-print-directory build
+
+help: ## Show this list
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | sort -u | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  Variables: O=dir (build directory), V=1 (show commands), DEPS=skip (install nothing),"
+	@echo "  WERROR=1, SANITIZE=address,undefined, prefix=, DESTDIR="
+
+clean: ## Remove the build directory
+	rm -rf $(O)
