@@ -43,6 +43,10 @@ backend_SRCS  := backends/registry.c backends/events.c
 harness_SRCS  :=
 all_TARGETS   :=
 test_TARGETS  :=
+#   test_BINARIES what `make test` builds beforehand, in parallel
+#   native_BINS   native workload programs, for install
+test_BINARIES :=
+native_BINS   :=
 
 -include guest/module.mk microbench/module.mk workloads/module.mk
 -include $(sort $(wildcard backends/*/module.mk))
@@ -80,3 +84,46 @@ help: ## Show this list
 
 clean: ## Remove the build directory
 	rm -rf $(O)
+
+deps: ## Install missing packages (DEPS=skip: only say which)
+	@DEPS=$(DEPS) CC=$(CC) .ci/deps
+
+# The test targets come from the module.mk files; each prints what it counted.
+test: deps ## Install, build, run every test
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) build tests-build
+	$(Q)$(MAKE) --no-print-directory check-layers $(test_TARGETS)
+	@echo "all tests passed"
+
+tests-build: $(test_BINARIES)
+.PHONY: tests-build
+
+JOBS ?= $(shell nproc)
+
+bench: deps ## Install, build, run the default suite, draw results/latest/
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) build
+	$(Q)mkdir -p results/latest
+	$(Q)status=0; $(O)/trapmark run -s micro,compute,io,mixed -o results/latest/results.json || status=$$?; \
+	case $$status in 0|1) $(O)/trapmark report results/latest/results.json -o results/latest >/dev/null || exit;; esac; \
+	echo "results/latest/: results.json, report.html, *.svg"; exit $$status
+
+check-layers: ## Check that includes follow the layers
+	@tests/tools/check-layers.sh
+
+format: ## Reformat every C file with clang-format
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+libdir  := $(prefix)/lib/trapmark
+datadir := $(prefix)/share/trapmark
+
+install: build ## Install below $(DESTDIR)$(prefix)
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(libdir)/guest $(DESTDIR)$(libdir)/native \
+		$(DESTDIR)$(datadir)/plots $(DESTDIR)$(datadir)/results
+	install -m 755 $(O)/trapmark $(DESTDIR)$(prefix)/bin/
+	install -m 644 $(O)/guest/kernel.elf $(O)/guest/initrd.cpio $(DESTDIR)$(libdir)/guest/
+	install -m 755 $(native_BINS) $(DESTDIR)$(libdir)/native/
+	install -m 644 plots/*.gp $(DESTDIR)$(datadir)/plots/
+	install -m 644 results/schema.json results/paper-2006.json $(DESTDIR)$(datadir)/results/
+
+uninstall: ## Undo install
+	rm -f $(DESTDIR)$(prefix)/bin/trapmark
+	rm -rf $(DESTDIR)$(libdir) $(DESTDIR)$(datadir)
