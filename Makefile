@@ -24,9 +24,9 @@ WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes $(if
 BASE     := -std=gnu11 -D_GNU_SOURCE $(WARN) -MMD -MP
 SAN      := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 
-pkgs     := jansson zydis libseccomp smartcols
+pkgs     := jansson libseccomp smartcols
 PKG_CFLAGS = $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
-PKG_LIBS   = $(shell pkg-config --libs $(pkgs) 2>/dev/null) -lpfm -lm -lpthread
+PKG_LIBS   = $(shell pkg-config --libs $(pkgs) 2>/dev/null) -lZydis -lpfm -lm -lpthread
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
