@@ -19,6 +19,13 @@ struct bench {
     /* Optional: the same loop without the operation, timed in the same way and
      * subtracted in the open. Without one: an empty loop of n iterations. */
     void (*control)(uint64_t n);
+    /* Optional: puts back what a batch of n operations changed. Called untimed
+     * and outside the doorbells, before every batch of kernel and of control,
+     * the first one included; n is what the batch will be asked for. */
+    void (*reset)(uint64_t n);
+    /* The most operations one batch may have; 0: no limit. Calibration stops
+     * there, and a larger iters= is lowered to it. */
+    uint64_t max_batch;
     /* Optional: undo init. Called whenever init was. */
     void (*cleanup)(void);
     /* Workloads, mandatory: a value that must be the same on every backend,
