@@ -1,0 +1,125 @@
+/* The runtime of guest user programs: system calls and parameters.
+ *
+ * A program is the runtime (user_OBJS of guest/module.mk) and one file that ends
+ * in DEFINE_BENCHMARK; main() finds the benchmark that the kernel asked for and
+ * runs it. The runtime itself uses no SSE, so that a benchmark that doesn't
+ * either never causes an FPU switch. */
+#ifndef TM_USER_H
+#define TM_USER_H
+
+#include "../lib/bench.h"
+#include "../lib/lib.h"
+#include "../lib/syscall.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The argument string: the kernel's command line, after run=NAME tsc_khz=N. */
+extern const char *user_cmdline;
+
+static inline int64_t syscall3(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+{
+    int64_t r;
+
+    __asm__ volatile("syscall"
+                     : "=a"(r)
+                     : "0"(nr), "D"(a), "S"(b), "d"(c)
+                     : "rcx", "r11", "memory");
+    return r;
+}
+
+static inline int64_t syscall0(uint64_t nr)
+{
+    int64_t r;
+
+    __asm__ volatile("syscall"
+                     : "=a"(r)
+                     : "0"(nr)
+                     : "rcx", "r11", "memory");
+    return r;
+}
+
+static inline void sys_null(void)
+{
+    syscall0(SYS_null);
+}
+
+static inline void __attribute__((noreturn)) sys_exit(int code)
+{
+    syscall3(SYS_exit, (uint64_t)code, 0, 0);
+    __builtin_unreachable();
+}
+
+/* Returns twice; the child's x87 and SSE registers are fresh. */
+static inline int sys_fork(void)
+{
+    return (int)syscall0(SYS_fork);
+}
+
+static inline int sys_wait(int *status)
+{
+    return (int)syscall3(SYS_wait, (uint64_t)status, 0, 0);
+}
+
+static inline int sys_exec(const char *name, const char *args)
+{
+    return (int)syscall3(SYS_exec, (uint64_t)name, (uint64_t)args, 0);
+}
+
+static inline int64_t sys_write(const void *text, size_t len)
+{
+    return syscall3(SYS_write, (uint64_t)text, len, 0);
+}
+
+static inline int sys_getpid(void)
+{
+    return (int)syscall0(SYS_getpid);
+}
+
+static inline void sys_yield(void)
+{
+    syscall0(SYS_yield);
+}
+
+/* The new break, or negative errno; 0 asks for the present one. */
+static inline int64_t sys_brk(uint64_t address)
+{
+    return syscall3(SYS_brk, address, 0, 0);
+}
+
+/* Zeroed pages on demand, or NULL. */
+static inline void *sys_mmap(size_t len)
+{
+    int64_t r = syscall3(SYS_mmap, len, 0, 0);
+
+    return r < 0 ? NULL : (void *)r;
+}
+
+static inline int sys_munmap(void *address, size_t len)
+{
+    return (int)syscall3(SYS_munmap, (uint64_t)address, len, 0);
+}
+
+static inline void sys_sleep_us(uint64_t us)
+{
+    syscall3(SYS_sleep_us, us, 0, 0);
+}
+
+/* Offset and len are multiples of 512; the buffer needs no alignment. */
+static inline int64_t sys_blk_read(uint64_t offset, void *buf, size_t len)
+{
+    return syscall3(SYS_blk_read, offset, (uint64_t)buf, len);
+}
+
+static inline int64_t sys_blk_write(uint64_t offset, const void *buf, size_t len)
+{
+    return syscall3(SYS_blk_write, offset, (uint64_t)buf, len);
+}
+
+/* Bytes; -TM_ENODEV without a disk. */
+static inline int64_t sys_blk_size(void)
+{
+    return syscall0(SYS_blk_size);
+}
+
+#endif
