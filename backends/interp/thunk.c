@@ -1,0 +1,592 @@
+/* Generates, caches and guards the thunks that run x87, MMX and SSE code. */
+#include "thunk.h"
+
+#include "../state.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+/* The code lives in one memfd, mapped twice: once to write, once to execute, so
+ * that no page is ever both. It is sparse; a guest that runs more distinct
+ * instructions than fit gets -ENOSPC. */
+#define ARENA_SIZE (64u << 20)
+#define THUNK_MAX 64u /* bytes of the longest thunk, with room to spare */
+#define STATUS_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF)
+#define MXCSR_VALID 0xffffu /* what x86-64-v2 has: no AMD misalignment bit */
+
+struct node {
+    struct thunk thunk; /* first, so that a thunk is its node */
+    struct node *next;
+    uint8_t len;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    uint8_t *write;      /* NULL until the first use */
+    const uint8_t *exec; /* set before any thunk can run; read by handlers */
+    uint32_t used;
+    ZydisDecoder decoder;
+    struct sigaction old_fpe, old_ill;
+    struct node **buckets;
+    uint32_t mask, count;
+} arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The arena begins with this: where a faulting thunk is sent to return. */
+static const uint8_t fault_exit[] = {0xc3}; /* ret */
+
+/* ---- Host exceptions ---------------------------------------------------- */
+
+/* A thunk's stack is balanced at the guest's instruction, so returning from
+ * there is all it takes. The x87 and MXCSR state in the signal frame is what
+ * the CPU left, and goes back unchanged. */
+static bool leave_thunk(ucontext_t *uc)
+{
+    greg_t *regs = uc->uc_mcontext.gregs;
+    uint64_t off = (uint64_t)regs[REG_RIP] - (uint64_t)arena.exec;
+    int vector = (int)regs[REG_TRAPNO];
+
+    if (off >= ARENA_SIZE)
+        return false;
+    if (vector != VEC_MF && vector != VEC_XM && vector != VEC_UD)
+        return false;
+    regs[REG_RIP] = (greg_t)(uint64_t)arena.exec;
+    regs[REG_RAX] = (greg_t)(THUNK_FAULT | (uint64_t)vector);
+    return true;
+}
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+    const struct sigaction *old =
+        sig == SIGFPE ? &arena.old_fpe : &arena.old_ill;
+
+    if (leave_thunk(context))
+        return;
+    if (old->sa_flags & SA_SIGINFO) {
+        old->sa_sigaction(sig, info, context);
+        return;
+    }
+    if (old->sa_handler == SIG_IGN && info->si_code <= 0)
+        return;
+    if (old->sa_handler == SIG_DFL || old->sa_handler == SIG_IGN) {
+        /* Not ours: fault again, this time for good. */
+        sigaction(sig, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+        return;
+    }
+    old->sa_handler(sig);
+}
+
+/* ---- The arena ----------------------------------------------------------- */
+
+static int arena_map(void)
+{
+    int fd = memfd_create("trapmark-thunks", MFD_CLOEXEC);
+    void *rw = MAP_FAILED, *rx = MAP_FAILED;
+
+    if (fd < 0)
+        return -errno;
+    if (ftruncate(fd, ARENA_SIZE) == 0) {
+        rw = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        rx = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    }
+    close(fd);
+    if (rw == MAP_FAILED || rx == MAP_FAILED) {
+        if (rw != MAP_FAILED)
+            munmap(rw, ARENA_SIZE);
+        if (rx != MAP_FAILED)
+            munmap(rx, ARENA_SIZE);
+        return -ENOMEM;
+    }
+    memcpy(rw, fault_exit, sizeof(fault_exit));
+    arena.used = 16;
+    arena.exec = rx;
+    arena.write = rw;
+    return 0;
+}
+
+static int arena_init(void)
+{
+    struct sigaction sa = {.sa_sigaction = on_signal,
+                           .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    int err;
+
+    if (arena.write)
+        return 0;
+    arena.mask = 1023;
+    arena.buckets = calloc(arena.mask + 1, sizeof(*arena.buckets));
+    if (!arena.buckets)
+        return -ENOMEM;
+    if (ZYAN_FAILED(ZydisDecoderInit(&arena.decoder,
+                                     ZYDIS_MACHINE_MODE_LONG_64,
+                                     ZYDIS_STACK_WIDTH_64)))
+        return -EINVAL;
+    err = arena_map();
+    if (err) {
+        free(arena.buckets);
+        return err;
+    }
+    sigaction(SIGFPE, &sa, &arena.old_fpe);
+    sigaction(SIGILL, &sa, &arena.old_ill);
+    return 0;
+}
+
+static uint32_t hash_code(const uint8_t *code, unsigned len)
+{
+    uint32_t h = 2166136261u;
+
+    for (unsigned i = 0; i < len; i++)
+        h = (h ^ code[i]) * 16777619u;
+    return h ^ h >> 15;
+}
+
+static void grow_buckets(void)
+{
+    uint32_t mask = arena.mask * 2 + 1;
+    struct node **buckets = calloc(mask + 1, sizeof(*buckets));
+
+    if (!buckets)
+        return; /* longer chains, nothing worse */
+    for (uint32_t i = 0; i <= arena.mask; i++) {
+        struct node *next;
+
+        for (struct node *n = arena.buckets[i]; n; n = next) {
+            uint32_t h = hash_code((const uint8_t *)n->thunk.run, n->len);
+
+            next = n->next;
+            n->next = buckets[h & mask];
+            buckets[h & mask] = n;
+        }
+    }
+    free(arena.buckets);
+    arena.buckets = buckets;
+    arena.mask = mask;
+}
+
+/* The one thunk with this code. What a thunk does and all that describes it
+ * follow from its code, so equal code is an equal thunk. */
+static int arena_insert(const struct thunk *t, const uint8_t *code,
+                        unsigned len, const struct thunk **out)
+{
+    uint32_t h = hash_code(code, len);
+    struct node *n;
+
+    for (n = arena.buckets[h & arena.mask]; n; n = n->next) {
+        if (n->len == len && !memcmp((const void *)n->thunk.run, code, len)) {
+            *out = &n->thunk;
+            return 0;
+        }
+    }
+    if (arena.used + THUNK_MAX > ARENA_SIZE)
+        return -ENOSPC;
+    n = malloc(sizeof(*n));
+    if (!n)
+        return -ENOMEM;
+    memcpy(arena.write + arena.used, code, len);
+    n->thunk = *t;
+    n->thunk.run = (thunk_fn *)(arena.exec + arena.used);
+    n->len = (uint8_t)len;
+    arena.used += (len + 15) & ~15u;
+    n->next = arena.buckets[h & arena.mask];
+    arena.buckets[h & arena.mask] = n;
+    if (++arena.count > arena.mask)
+        grow_buckets();
+    *out = &n->thunk;
+    return 0;
+}
+
+/* ---- Rewriting one instruction -------------------------------------------- */
+
+/* Host registers in a thunk, by the calling convention: mem is rdi, gpr is rsi,
+ * flags is rdx. The guest's explicit general register becomes rax. */
+struct rewrite {
+    uint8_t code[ZYDIS_MAX_INSTRUCTION_LENGTH];
+    unsigned len;
+    int gpr;      /* guest register that rax stands for, or -1 */
+    unsigned acts; /* ZYDIS_OPERAND_ACTION_* of it */
+    unsigned gpr_bits;
+};
+
+static bool is_gpr(ZydisRegister reg)
+{
+    ZydisRegisterClass c = ZydisRegisterGetClass(reg);
+
+    return c == ZYDIS_REGCLASS_GPR8 || c == ZYDIS_REGCLASS_GPR16 ||
+           c == ZYDIS_REGCLASS_GPR32 || c == ZYDIS_REGCLASS_GPR64;
+}
+
+static bool is_prefix_kept(uint8_t value)
+{
+    return value == 0x66 || value == 0xf2 || value == 0xf3;
+}
+
+/* Same opcode, same vector registers, same immediate; memory is [rdi], the
+ * general register is rax. Everything but ModRM, SIB and displacement is taken
+ * over byte by byte. */
+static void rewrite_insn(struct rewrite *rw, const ZydisDecodedInstruction *in,
+                         const ZydisDecodedOperand *ops, const uint8_t *bytes)
+{
+    bool has_modrm = in->attributes & ZYDIS_ATTRIB_HAS_MODRM;
+    unsigned rex = 0x40u | in->raw.rex.W << 3 | in->raw.rex.R << 2 |
+                   in->raw.rex.X << 1 | in->raw.rex.B;
+    unsigned reg = in->raw.modrm.reg, rm = in->raw.modrm.rm;
+    unsigned mod = in->raw.modrm.mod;
+    unsigned opcode_end = has_modrm ? in->raw.modrm.offset : in->length;
+    unsigned opcode = 0, tail;
+
+    if (!(in->attributes & ZYDIS_ATTRIB_HAS_REX))
+        rex = 0x40;
+    rw->len = 0;
+    rw->gpr = -1;
+    rw->acts = 0;
+    rw->gpr_bits = 0;
+    for (unsigned i = 0; i < in->operand_count; i++) {
+        const ZydisDecodedOperand *op = &ops[i];
+
+        if (op->type != ZYDIS_OPERAND_TYPE_REGISTER || !is_gpr(op->reg.value))
+            continue;
+        if (op->encoding == ZYDIS_OPERAND_ENCODING_MODRM_REG) {
+            reg = 0;
+            rex &= ~4u;
+        } else if (op->encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM) {
+            rm = 0;
+            rex &= ~1u;
+        } else {
+            continue;
+        }
+        rw->gpr = ZydisRegisterGetId(op->reg.value);
+        rw->acts = op->actions;
+        rw->gpr_bits = op->size;
+    }
+    if (has_modrm && mod != 3) {
+        mod = 0;
+        rm = 7;
+        rex &= ~3u;
+    }
+
+    for (unsigned i = 0; i < in->raw.prefix_count; i++) {
+        opcode = i + 1;
+        if (is_prefix_kept(in->raw.prefixes[i].value))
+            rw->code[rw->len++] = in->raw.prefixes[i].value;
+    }
+    if (rex != 0x40)
+        rw->code[rw->len++] = (uint8_t)rex;
+    while (opcode < opcode_end)
+        rw->code[rw->len++] = bytes[opcode++];
+    if (!has_modrm)
+        return;
+    rw->code[rw->len++] = (uint8_t)(mod << 6 | reg << 3 | rm);
+    tail = in->raw.imm[0].size / 8;
+    memcpy(rw->code + rw->len, bytes + in->length - tail, tail);
+    rw->len += tail;
+}
+
+/* What was rewritten must decode to the same instruction. */
+static bool rewrite_ok(const struct rewrite *rw,
+                       const ZydisDecodedInstruction *in,
+                       const ZydisDecodedOperand *ops)
+{
+    ZydisDecodedInstruction in2;
+    ZydisDecodedOperand ops2[ZYDIS_MAX_OPERAND_COUNT];
+
+    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&arena.decoder, rw->code, rw->len,
+                                           &in2, ops2)) ||
+        in2.length != rw->len || in2.mnemonic != in->mnemonic ||
+        in2.operand_count != in->operand_count ||
+        in2.operand_width != in->operand_width)
+        return false;
+    for (unsigned i = 0; i < in->operand_count; i++) {
+        const ZydisDecodedOperand *a = &ops[i], *b = &ops2[i];
+        bool explicit_gpr = a->encoding == ZYDIS_OPERAND_ENCODING_MODRM_REG ||
+                            a->encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM;
+
+        if (a->type != b->type || a->size != b->size)
+            return false;
+        if (a->type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+            a->imm.value.u != b->imm.value.u)
+            return false;
+        if (a->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            (b->mem.base != ZYDIS_REGISTER_RDI || b->mem.disp.value ||
+             b->mem.index != ZYDIS_REGISTER_NONE))
+            return false;
+        if (a->type != ZYDIS_OPERAND_TYPE_REGISTER)
+            continue;
+        if (is_gpr(a->reg.value) && explicit_gpr) {
+            if (ZydisRegisterGetId(b->reg.value) != 0 ||
+                !is_gpr(b->reg.value))
+                return false;
+        } else if (a->reg.value != b->reg.value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Emitting the thunk ---------------------------------------------------- */
+
+struct emit {
+    uint8_t code[THUNK_MAX];
+    unsigned len;
+};
+
+static void emit(struct emit *e, const void *bytes, unsigned len)
+{
+    memcpy(e->code + e->len, bytes, len);
+    e->len += len;
+}
+#define EMIT(e, ...)                                                           \
+    emit(e, (const uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
+
+/* mov host, [rsi + 8 * guest], and back; host is one of rax, rcx, rdx. */
+static void emit_load(struct emit *e, unsigned host, int guest)
+{
+    EMIT(e, 0x48, 0x8b, (uint8_t)(0x46 | host << 3), (uint8_t)(guest * 8));
+}
+
+static void emit_store(struct emit *e, unsigned host, int guest)
+{
+    EMIT(e, 0x48, 0x89, (uint8_t)(0x46 | host << 3), (uint8_t)(guest * 8));
+}
+
+static void emit_thunk(struct emit *e, const struct rewrite *rw,
+                       const ZydisDecodedInstruction *in,
+                       const struct thunk *t)
+{
+    ZydisMnemonic m = in->mnemonic;
+    bool lengths = m == ZYDIS_MNEMONIC_PCMPESTRI || m == ZYDIS_MNEMONIC_PCMPESTRM;
+    bool index = m == ZYDIS_MNEMONIC_PCMPESTRI || m == ZYDIS_MNEMONIC_PCMPISTRI;
+    bool status = m == ZYDIS_MNEMONIC_FNSTSW && !t->mem_size; /* to AX */
+    int gpr = status ? RAX : rw->gpr;
+    unsigned acts = status ? ZYDIS_OPERAND_ACTION_READWRITE : rw->acts;
+
+    e->len = 0;
+    if (t->flags_read) {
+        EMIT(e, 0x81, 0xe2, STATUS_FLAGS & 0xff, STATUS_FLAGS >> 8, 0, 0);
+        EMIT(e, 0x52, 0x9d); /* and edx, STATUS_FLAGS; push rdx; popfq */
+    }
+    if (lengths) {
+        emit_load(e, RAX, RAX);
+        emit_load(e, RDX, RDX);
+    } else if (gpr >= 0 && (acts & ZYDIS_OPERAND_ACTION_MASK_READ ||
+                            rw->gpr_bits < 32)) {
+        emit_load(e, RAX, gpr);
+    }
+    emit(e, rw->code, rw->len);
+    if (index)
+        emit_store(e, RCX, RCX);
+    if (gpr >= 0 && acts & ZYDIS_OPERAND_ACTION_MASK_WRITE)
+        emit_store(e, RAX, gpr);
+    if (t->flags_written)
+        EMIT(e, 0x9c, 0x58, 0xc3); /* pushfq; pop rax; ret */
+    else
+        EMIT(e, 0x31, 0xc0, 0xc3); /* xor eax, eax; ret */
+}
+
+/* ---- What an instruction is ------------------------------------------------- */
+
+static int check_mxcsr(const void *mem)
+{
+    uint32_t v;
+
+    memcpy(&v, mem, 4);
+    return v & ~MXCSR_VALID ? VEC_GP : 0;
+}
+
+static int check_fxrstor(const void *mem)
+{
+    return check_mxcsr((const uint8_t *)mem + 24);
+}
+
+static void finish_fxsave(void *mem)
+{
+    uint32_t mask = MXCSR_VALID;
+
+    memcpy((uint8_t *)mem + 28, &mask, 4);
+}
+
+static bool has_class(const ZydisDecodedInstruction *in,
+                      const ZydisDecodedOperand *ops, ZydisRegisterClass c)
+{
+    for (unsigned i = 0; i < in->operand_count; i++)
+        if (ops[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            ZydisRegisterGetClass(ops[i].reg.value) == c)
+            return true;
+    return false;
+}
+
+/* enum thunk_kind, or -ENOENT or -EINVAL as thunk_get() says. */
+static int classify(const ZydisDecodedInstruction *in,
+                    const ZydisDecodedOperand *ops)
+{
+    bool vectors;
+
+    if (in->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+        return -EINVAL;
+    vectors = has_class(in, ops, ZYDIS_REGCLASS_XMM);
+    switch (in->meta.isa_set) {
+    case ZYDIS_ISA_SET_X87:
+    case ZYDIS_ISA_SET_FCMOV:
+    case ZYDIS_ISA_SET_SSE3X87:
+        return in->mnemonic == ZYDIS_MNEMONIC_FWAIT ? THUNK_WAIT : THUNK_X87;
+    case ZYDIS_ISA_SET_FXSAVE:
+    case ZYDIS_ISA_SET_FXSAVE64:
+        return THUNK_FXSR;
+    case ZYDIS_ISA_SET_SSEMXCSR:
+        return THUNK_SSE;
+    case ZYDIS_ISA_SET_PENTIUMMMX:
+    case ZYDIS_ISA_SET_SSE:
+    case ZYDIS_ISA_SET_SSE2:
+    case ZYDIS_ISA_SET_SSE2MMX:
+    case ZYDIS_ISA_SET_SSE3:
+    case ZYDIS_ISA_SET_SSSE3:
+    case ZYDIS_ISA_SET_SSSE3MMX:
+    case ZYDIS_ISA_SET_SSE4:
+    case ZYDIS_ISA_SET_SSE42:
+        if (vectors)
+            return THUNK_SSE;
+        if (has_class(in, ops, ZYDIS_REGCLASS_MMX) ||
+            in->mnemonic == ZYDIS_MNEMONIC_EMMS)
+            return THUNK_MMX;
+        return in->mnemonic == ZYDIS_MNEMONIC_MOVNTI ? THUNK_INT : -ENOENT;
+    default:
+        break;
+    }
+    if (vectors || has_class(in, ops, ZYDIS_REGCLASS_MMX) ||
+        in->mnemonic == ZYDIS_MNEMONIC_FEMMS)
+        return -EINVAL;
+    return -ENOENT;
+}
+
+/* Legacy SSE wants its 16-byte operands aligned, but for the moves that say
+ * unaligned in their name and the string compares (SDM vol. 2, table 2-18 and
+ * the exception class of each instruction). */
+static unsigned alignment(const ZydisDecodedInstruction *in, unsigned size)
+{
+    switch (in->mnemonic) {
+    case ZYDIS_MNEMONIC_FXSAVE:
+    case ZYDIS_MNEMONIC_FXSAVE64:
+    case ZYDIS_MNEMONIC_FXRSTOR:
+    case ZYDIS_MNEMONIC_FXRSTOR64:
+        return 16;
+    case ZYDIS_MNEMONIC_MOVUPS:
+    case ZYDIS_MNEMONIC_MOVUPD:
+    case ZYDIS_MNEMONIC_MOVDQU:
+    case ZYDIS_MNEMONIC_LDDQU:
+    case ZYDIS_MNEMONIC_MASKMOVDQU:
+    case ZYDIS_MNEMONIC_PCMPESTRI:
+    case ZYDIS_MNEMONIC_PCMPESTRM:
+    case ZYDIS_MNEMONIC_PCMPISTRI:
+    case ZYDIS_MNEMONIC_PCMPISTRM:
+        return 1;
+    default:
+        return size == 16 ? 16 : 1;
+    }
+}
+
+/* Whether a pending x87 exception stops this x87 or MMX instruction. */
+static bool waits(const ZydisDecodedInstruction *in)
+{
+    switch (in->mnemonic) {
+    case ZYDIS_MNEMONIC_FNINIT:
+    case ZYDIS_MNEMONIC_FNCLEX:
+    case ZYDIS_MNEMONIC_FNSTCW:
+    case ZYDIS_MNEMONIC_FNSTSW:
+    case ZYDIS_MNEMONIC_FNSTENV:
+    case ZYDIS_MNEMONIC_FNSAVE:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void describe_memory(struct thunk *t, const ZydisDecodedInstruction *in,
+                            const ZydisDecodedOperand *ops)
+{
+    for (unsigned i = 0; i < in->operand_count; i++) {
+        if (ops[i].type != ZYDIS_OPERAND_TYPE_MEMORY)
+            continue;
+        t->mem_op = (uint8_t)i;
+        t->mem_size = ops[i].size / 8;
+        t->align = (uint8_t)alignment(in, t->mem_size);
+        if (ops[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ)
+            t->access |= THUNK_LOAD;
+        if (ops[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
+            t->access |= THUNK_STORE;
+        break;
+    }
+}
+
+static void describe(struct thunk *t, const ZydisDecodedInstruction *in,
+                     const ZydisDecodedOperand *ops, int kind)
+{
+    const ZydisAccessedFlags *f = in->cpu_flags;
+
+    *t = (struct thunk){.kind = (uint8_t)kind, .align = 1};
+    describe_memory(t, in, ops);
+    t->waits = (kind == THUNK_X87 && waits(in)) || kind == THUNK_MMX ||
+               kind == THUNK_WAIT;
+    if (f->modified | f->set_0 | f->set_1 | f->undefined)
+        t->flags_written = STATUS_FLAGS;
+    /* SSE instructions that write flags write all six; FCOMI may leave some,
+     * so it sees the guest's. */
+    if (kind == THUNK_X87 && (f->tested || t->flags_written))
+        t->flags_read = STATUS_FLAGS;
+    switch (in->mnemonic) {
+    case ZYDIS_MNEMONIC_LDMXCSR:
+        t->check = check_mxcsr;
+        break;
+    case ZYDIS_MNEMONIC_FXRSTOR:
+    case ZYDIS_MNEMONIC_FXRSTOR64:
+        t->check = check_fxrstor;
+        break;
+    case ZYDIS_MNEMONIC_FXSAVE:
+    case ZYDIS_MNEMONIC_FXSAVE64:
+        t->finish = finish_fxsave;
+        t->access |= THUNK_LOAD;
+        break;
+    case ZYDIS_MNEMONIC_MASKMOVQ:
+    case ZYDIS_MNEMONIC_MASKMOVDQU:
+        t->access |= THUNK_LOAD;
+        break;
+    default:
+        break;
+    }
+}
+
+int thunk_get(const ZydisDecodedInstruction *insn,
+              const ZydisDecodedOperand *ops, const uint8_t *bytes,
+              const struct thunk **out)
+{
+    int kind = classify(insn, ops);
+    struct rewrite rw;
+    struct thunk t;
+    struct emit e;
+    int err;
+
+    if (kind < 0)
+        return kind;
+    describe(&t, insn, ops, kind);
+    rewrite_insn(&rw, insn, ops, bytes);
+    pthread_mutex_lock(&arena.lock);
+    err = arena_init();
+    if (!err && !rewrite_ok(&rw, insn, ops))
+        err = -ENOTSUP;
+    if (!err) {
+        emit_thunk(&e, &rw, insn, &t);
+        err = arena_insert(&t, e.code, e.len, out);
+    }
+    pthread_mutex_unlock(&arena.lock);
+    return err;
+}
+
+bool thunk_x87_pending(void)
+{
+    uint16_t sw;
+
+    __asm__ volatile("fnstsw %0" : "=a"(sw));
+    return sw & 0x80;
+}
