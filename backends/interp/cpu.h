@@ -16,7 +16,6 @@
 
 struct icpu;
 struct insn;
-struct thunk_cache;
 
 /* A handler executes i and tail-calls the next instruction's handler, or returns
  * to the run loop with c->rip and c->budget brought up to date. */
@@ -124,7 +123,6 @@ struct icpu {
     struct block *xblocks;
     uint8_t *arena;
     size_t arena_used, arena_size;
-    struct thunk_cache *thunks;
     const uint8_t *insn_bytes; /* of a failed emulation */
 };
 
