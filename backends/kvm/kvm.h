@@ -1,0 +1,74 @@
+/* The KVM backend's own parts: one VM, one vCPU, their counters. */
+#ifndef TM_KVM_H
+#define TM_KVM_H
+
+#include "../backend.h"
+
+#include <linux/kvm.h>
+#include <signal.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* Interrupts KVM_RUN: kick() and the deadline timer send it to the vCPU's
+ * thread. Its handler is installed by create() and never removed. */
+#define KVM_KICK_SIGNAL SIGUSR1
+
+#define KVM_STATS_MAX 32 /* rows of stats.c that one fd can supply */
+#define KVM_MSRS_MAX 16  /* rows of state.c */
+
+/* One binary statistics file: of the VM or of the vCPU. */
+struct kvm_stats {
+    int fd; /* -1: the kernel has none */
+    unsigned count;
+    struct {
+        enum tm_event event;
+        uint32_t offset; /* of the 64-bit value, from the start of the file */
+    } row[KVM_STATS_MAX];
+};
+
+struct kvm_vm {
+    struct vm vm; /* first: the machine's view */
+    int kvm_fd, vm_fd, vcpu_fd;
+    struct kvm_run *run; /* shared with the kernel */
+    size_t run_size;
+    pid_t tid; /* of the thread that was last inside run(); 0: none yet */
+    uint64_t tsc_khz;
+    bool timer_made;
+    timer_t timer; /* for vm.deadline, made on first use by thread tid */
+    unsigned msr_count;
+    uint32_t msr[KVM_MSRS_MAX]; /* those that this host can save */
+    struct kvm_stats stats[2];  /* vCPU, VM */
+    uint64_t stats_base[EV_COUNT];
+};
+
+/* state.c: translation between struct x86_state and KVM's structs. */
+void kvm_state_init(struct kvm_vm *k); /* finds out which MSRs there are */
+int kvm_get_state(struct vm *vm, struct x86_state *s);
+int kvm_set_state(struct vm *vm, const struct x86_state *s);
+
+/* run.c */
+int kvm_run_init(struct kvm_vm *k, char why[REASON_MAX]);
+void kvm_run_fini(struct kvm_vm *k);
+int kvm_run(struct vm *vm, struct vm_exit *exit);
+void kvm_kick(struct vm *vm);
+
+/* stats.c: counters of KVM_GET_STATS_FD. A kernel without them leaves the
+ * events uncounted. */
+void kvm_stats_open(struct kvm_vm *k);
+void kvm_stats_close(struct kvm_vm *k);
+void kvm_sync_events(struct vm *vm);
+
+/* insn.c: fills exit with the instruction at CS:RIP: rip, bytes and a line such
+ * as "KVM cannot emulate pxor xmm0, xmm0 (66 0f ef c0) at 0x1000, CPL 0". Bytes
+ * come from the exit, or else from guest memory. */
+void kvm_describe_failure(struct kvm_vm *k, struct vm_exit *exit);
+
+/* cpuid.c: what the guest sees: all that KVM supports, as one processor with
+ * APIC ID 0. */
+int kvm_set_cpuid(struct kvm_vm *k, char why[REASON_MAX]);
+
+/* Errors with their cause: returns -errno of the moment and fills why with
+ * "what: strerror". */
+int kvm_errno(char why[REASON_MAX], const char *what);
+
+#endif

@@ -1,0 +1,30 @@
+/* The truth probe: what this host's KVM really is. */
+#ifndef TM_KVM_PROBE_H
+#define TM_KVM_PROBE_H
+
+#include "../backend.h"
+
+struct kvm_facts {
+    bool available;       /* a VM can be created */
+    char why[REASON_MAX]; /* where it can't, or where a measurement failed */
+    const char *module;   /* "kvm_intel" "kvm_amd" "kvm_pvm" "unknown" */
+    const char *paging;   /* "ept" "npt" "shadow" "unknown" */
+    bool cpu_flag;        /* vmx or svm in /proc/cpuinfo */
+    bool nested_host;     /* CPUID says that this host is itself a VM */
+    const char *ring0;    /* "hardware": as fast as ring 3; "emulated";
+                             "unknown": not measured */
+    double ring0_ratio; /* ticks of a loop at CPL 0 / the same at CPL 3; 0 where
+                           not measured */
+    double exit_ticks;  /* round trip of one port write, CPL 0 to this process
+                           and back; 0 where not measured */
+    char label[96];     /* short and honest, for tables */
+};
+
+/* Fills facts; measured once a process, then remembered. 0, or the negative
+ * errno of what makes KVM unusable (then why says it). Under 0.3 s. */
+int kvm_probe_facts(struct kvm_facts *facts);
+
+/* What files alone tell, without making a VM: facts->paging. */
+const char *kvm_probe_paging(void);
+
+#endif
