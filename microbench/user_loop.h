@@ -1,0 +1,30 @@
+/* Measuring loops that run in ring 3, for user_call(). */
+#ifndef TM_MICROBENCH_USER_LOOP_H
+#define TM_MICROBENCH_USER_LOOP_H
+
+#include "../guest/kernel/api.h"
+
+_Static_assert(SYS_null == 0 && SYS_bench_return == 17,
+               "the loops name the system calls");
+
+/* The snippet [name, name_end) runs `body` rdi times at CPL 3, then returns to
+ * the caller of user_call(). The body must keep rbx; rsi is the address of a
+ * writable page. Position-independent; keeps the alignment that ASM_LOOP()
+ * explains, because user_call() copies it to the begin of a page. */
+#define USER_LOOP(name, body)                                                  \
+    extern const char name[], name##_end[];                                    \
+    __asm__(".pushsection .text." #name ",\"ax\",@progbits\n"                  \
+            ".p2align 6\n" #name ":\n"                                         \
+            "mov %rdi, %rbx\n"                                                 \
+            "test %rbx, %rbx\n"                                                \
+            "jz 9f\n"                                                          \
+            ".p2align 6\n"                                                     \
+            "8:\n" body "\n"                                                   \
+            "dec %rbx\n"                                                       \
+            "jnz 8b\n"                                                         \
+            "9: mov $17, %eax\n"                                               \
+            "syscall\n"                                                        \
+            "ud2\n" #name "_end:\n"                                            \
+            ".popsection")
+
+#endif
