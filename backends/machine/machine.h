@@ -16,7 +16,8 @@ struct machine_config {
     const char *paging;            /* NULL: the backend's default */
     uint64_t ram_size;             /* bytes; 0: 128 MiB */
     bool deterministic;
-    uint64_t tsc_khz;              /* of the host; appended to the command line */
+    uint64_t tsc_khz;              /* of the host; appended to the command line.
+                                      0: measured here, and by the guest */
     /* Called on the vCPU's thread with each complete line the guest wrote to
      * COM1 (no newline, NUL-terminated, at most MACHINE_LINE_MAX bytes; longer
      * ones are cut). A flood is the sink's business: it may call
@@ -44,6 +45,7 @@ struct machine_result {
     enum machine_end end;
     int exit_code;
     char why[REASON_MAX]; /* one line for every end but END_OK: what, where */
+    char warning[REASON_MAX]; /* doorbell misuse, "" where there was none */
     /* Sums over all measured regions between doorbells. */
     struct event_counters kernel, control;
     uint64_t kernel_regions, control_regions;
@@ -61,7 +63,6 @@ int machine_check_kernel(const char *path, char why[REASON_MAX]);
 /* Load everything. NULL: why. */
 struct machine *machine_create(const struct machine_config *config,
                                char why[REASON_MAX]);
-
 
 /* Run until the guest ends or machine_stop(). Always fills result. */
 void machine_run(struct machine *m, struct machine_result *result);

@@ -1,8 +1,8 @@
-# Small programs that the tests use.
-validate_BIN := $(O)/tests/validate
-test_BINARIES += $(validate_BIN)
+# Debugging tools; not part of any test.
 
-$(validate_BIN): tests/tools/validate.c
+.SECONDEXPANSION:
+$(O)/tests/boot: $(O)/host/tests/tools/boot.o $$(backend_OBJS)
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(BASE) $(CFLAGS) $(SAN) $(PKG_CFLAGS) -o $@ $< $(shell pkg-config --libs jansson) -lm
--include $(validate_BIN).d
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+-include $(O)/host/tests/tools/boot.d

@@ -1,0 +1,2 @@
+backend_SRCS += $(addprefix backends/devices/, \
+	table.c)
