@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __STDC_HOSTED__
 #if __STDC_HOSTED__
 #include <string.h>
 #else
@@ -17,7 +16,6 @@ void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
-#endif
 #endif
 
 /* printf for %s %c %d %u %x %p %% with 0, width, .precision (of %s) and the
