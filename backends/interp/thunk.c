@@ -1,203 +1,14 @@
-/* Generates, caches and guards the thunks that run x87, MMX and SSE code. */
+/* Rewrites x87, MMX and SSE instructions into thunks that the host runs. */
 #include "thunk.h"
 
 #include "../state.h"
+#include "thunk_arena.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <ucontext.h>
-#include <unistd.h>
 
-/* The code lives in one memfd, mapped twice: once to write, once to execute, so
- * that no page is ever both. It is sparse; a guest that runs more distinct
- * instructions than fit gets -ENOSPC. */
-#define ARENA_SIZE (64u << 20)
-#define THUNK_MAX 64u /* bytes of the longest thunk, with room to spare */
 #define STATUS_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF)
 #define MXCSR_VALID 0xffffu /* what x86-64-v2 has: no AMD misalignment bit */
-
-struct node {
-    struct thunk thunk; /* first, so that a thunk is its node */
-    struct node *next;
-    uint8_t len;
-};
-
-static struct {
-    pthread_mutex_t lock;
-    uint8_t *write;      /* NULL until the first use */
-    const uint8_t *exec; /* set before any thunk can run; read by handlers */
-    uint32_t used;
-    ZydisDecoder decoder;
-    struct sigaction old_fpe, old_ill;
-    struct node **buckets;
-    uint32_t mask, count;
-} arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-/* The arena begins with this: where a faulting thunk is sent to return. */
-static const uint8_t fault_exit[] = {0xc3}; /* ret */
-
-/* ---- Host exceptions ---------------------------------------------------- */
-
-/* A thunk's stack is balanced at the guest's instruction, so returning from
- * there is all it takes. The x87 and MXCSR state in the signal frame is what
- * the CPU left, and goes back unchanged. */
-static bool leave_thunk(ucontext_t *uc)
-{
-    greg_t *regs = uc->uc_mcontext.gregs;
-    uint64_t off = (uint64_t)regs[REG_RIP] - (uint64_t)arena.exec;
-    int vector = (int)regs[REG_TRAPNO];
-
-    if (off >= ARENA_SIZE)
-        return false;
-    if (vector != VEC_MF && vector != VEC_XM && vector != VEC_UD)
-        return false;
-    regs[REG_RIP] = (greg_t)(uint64_t)arena.exec;
-    regs[REG_RAX] = (greg_t)(THUNK_FAULT | (uint64_t)vector);
-    return true;
-}
-
-static void on_signal(int sig, siginfo_t *info, void *context)
-{
-    const struct sigaction *old =
-        sig == SIGFPE ? &arena.old_fpe : &arena.old_ill;
-
-    if (leave_thunk(context))
-        return;
-    if (old->sa_flags & SA_SIGINFO) {
-        old->sa_sigaction(sig, info, context);
-        return;
-    }
-    if (old->sa_handler == SIG_IGN && info->si_code <= 0)
-        return;
-    if (old->sa_handler == SIG_DFL || old->sa_handler == SIG_IGN) {
-        /* Not ours: fault again, this time for good. */
-        sigaction(sig, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-        return;
-    }
-    old->sa_handler(sig);
-}
-
-/* ---- The arena ----------------------------------------------------------- */
-
-static int arena_map(void)
-{
-    int fd = memfd_create("trapmark-thunks", MFD_CLOEXEC);
-    void *rw = MAP_FAILED, *rx = MAP_FAILED;
-
-    if (fd < 0)
-        return -errno;
-    if (ftruncate(fd, ARENA_SIZE) == 0) {
-        rw = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        rx = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    }
-    close(fd);
-    if (rw == MAP_FAILED || rx == MAP_FAILED) {
-        if (rw != MAP_FAILED)
-            munmap(rw, ARENA_SIZE);
-        if (rx != MAP_FAILED)
-            munmap(rx, ARENA_SIZE);
-        return -ENOMEM;
-    }
-    memcpy(rw, fault_exit, sizeof(fault_exit));
-    arena.used = 16;
-    arena.exec = rx;
-    arena.write = rw;
-    return 0;
-}
-
-static int arena_init(void)
-{
-    struct sigaction sa = {.sa_sigaction = on_signal,
-                           .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    int err;
-
-    if (arena.write)
-        return 0;
-    arena.mask = 1023;
-    arena.buckets = calloc(arena.mask + 1, sizeof(*arena.buckets));
-    if (!arena.buckets)
-        return -ENOMEM;
-    if (ZYAN_FAILED(ZydisDecoderInit(&arena.decoder,
-                                     ZYDIS_MACHINE_MODE_LONG_64,
-                                     ZYDIS_STACK_WIDTH_64)))
-        return -EINVAL;
-    err = arena_map();
-    if (err) {
-        free(arena.buckets);
-        return err;
-    }
-    sigaction(SIGFPE, &sa, &arena.old_fpe);
-    sigaction(SIGILL, &sa, &arena.old_ill);
-    return 0;
-}
-
-static uint32_t hash_code(const uint8_t *code, unsigned len)
-{
-    uint32_t h = 2166136261u;
-
-    for (unsigned i = 0; i < len; i++)
-        h = (h ^ code[i]) * 16777619u;
-    return h ^ h >> 15;
-}
-
-static void grow_buckets(void)
-{
-    uint32_t mask = arena.mask * 2 + 1;
-    struct node **buckets = calloc(mask + 1, sizeof(*buckets));
-
-    if (!buckets)
-        return; /* longer chains, nothing worse */
-    for (uint32_t i = 0; i <= arena.mask; i++) {
-        struct node *next;
-
-        for (struct node *n = arena.buckets[i]; n; n = next) {
-            uint32_t h = hash_code((const uint8_t *)n->thunk.run, n->len);
-
-            next = n->next;
-            n->next = buckets[h & mask];
-            buckets[h & mask] = n;
-        }
-    }
-    free(arena.buckets);
-    arena.buckets = buckets;
-    arena.mask = mask;
-}
-
-/* The one thunk with this code. What a thunk does and all that describes it
- * follow from its code, so equal code is an equal thunk. */
-static int arena_insert(const struct thunk *t, const uint8_t *code,
-                        unsigned len, const struct thunk **out)
-{
-    uint32_t h = hash_code(code, len);
-    struct node *n;
-
-    for (n = arena.buckets[h & arena.mask]; n; n = n->next) {
-        if (n->len == len && !memcmp((const void *)n->thunk.run, code, len)) {
-            *out = &n->thunk;
-            return 0;
-        }
-    }
-    if (arena.used + THUNK_MAX > ARENA_SIZE)
-        return -ENOSPC;
-    n = malloc(sizeof(*n));
-    if (!n)
-        return -ENOMEM;
-    memcpy(arena.write + arena.used, code, len);
-    n->thunk = *t;
-    n->thunk.run = (thunk_fn *)(arena.exec + arena.used);
-    n->len = (uint8_t)len;
-    arena.used += (len + 15) & ~15u;
-    n->next = arena.buckets[h & arena.mask];
-    arena.buckets[h & arena.mask] = n;
-    if (++arena.count > arena.mask)
-        grow_buckets();
-    *out = &n->thunk;
-    return 0;
-}
 
 /* ---- Rewriting one instruction -------------------------------------------- */
 
@@ -290,11 +101,14 @@ static bool rewrite_ok(const struct rewrite *rw,
                        const ZydisDecodedInstruction *in,
                        const ZydisDecodedOperand *ops)
 {
+    ZydisDecoder decoder;
     ZydisDecodedInstruction in2;
     ZydisDecodedOperand ops2[ZYDIS_MAX_OPERAND_COUNT];
 
-    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&arena.decoder, rw->code, rw->len,
-                                           &in2, ops2)) ||
+    if (ZYAN_FAILED(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
+                                     ZYDIS_STACK_WIDTH_64)) ||
+        ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, rw->code, rw->len, &in2,
+                                           ops2)) ||
         in2.length != rw->len || in2.mnemonic != in->mnemonic ||
         in2.operand_count != in->operand_count ||
         in2.operand_width != in->operand_width)
@@ -441,6 +255,29 @@ static int classify_bare(const ZydisDecodedInstruction *in,
     }
 }
 
+/* The kind of an MMX or SSE instruction without an XMM register. */
+static int classify_bare(const ZydisDecodedInstruction *in,
+                         const ZydisDecodedOperand *ops)
+{
+    if (has_class(in, ops, ZYDIS_REGCLASS_MMX))
+        return THUNK_MMX;
+    switch (in->mnemonic) {
+    case ZYDIS_MNEMONIC_EMMS:
+        return THUNK_MMX;
+    case ZYDIS_MNEMONIC_FISTTP:
+        return THUNK_X87;
+    case ZYDIS_MNEMONIC_CVTSS2SI: /* from memory */
+    case ZYDIS_MNEMONIC_CVTSD2SI:
+    case ZYDIS_MNEMONIC_CVTTSS2SI:
+    case ZYDIS_MNEMONIC_CVTTSD2SI:
+        return THUNK_SSE;
+    case ZYDIS_MNEMONIC_MOVNTI:
+        return THUNK_INT;
+    default:
+        return -ENOENT; /* fences, prefetches, CRC32 */
+    }
+}
+
 /* enum thunk_kind, or -ENOENT or -EINVAL as thunk_get() says. */
 static int classify(const ZydisDecodedInstruction *in,
                     const ZydisDecodedOperand *ops)
@@ -551,11 +388,11 @@ static void describe(struct thunk *t, const ZydisDecodedInstruction *in,
     describe_memory(t, in, ops);
     t->waits = (kind == THUNK_X87 && waits(in)) || kind == THUNK_MMX ||
                kind == THUNK_WAIT;
-    if (f->modified | f->set_0 | f->set_1 | f->undefined)
+    if (f && (f->modified | f->set_0 | f->set_1 | f->undefined))
         t->flags_written = STATUS_FLAGS;
     /* SSE instructions that write flags write all six; FCOMI may leave some,
      * so it sees the guest's. */
-    if (kind == THUNK_X87 && (f->tested || t->flags_written))
+    if (kind == THUNK_X87 && ((f && f->tested) || t->flags_written))
         t->flags_read = STATUS_FLAGS;
     switch (in->mnemonic) {
     case ZYDIS_MNEMONIC_LDMXCSR:
@@ -587,22 +424,15 @@ int thunk_get(const ZydisDecodedInstruction *insn,
     struct rewrite rw;
     struct thunk t;
     struct emit e;
-    int err;
 
     if (kind < 0)
         return kind;
     describe(&t, insn, ops, kind);
     rewrite_insn(&rw, insn, ops, bytes);
-    pthread_mutex_lock(&arena.lock);
-    err = arena_init();
-    if (!err && !rewrite_ok(&rw, insn, ops))
-        err = -ENOTSUP;
-    if (!err) {
-        emit_thunk(&e, &rw, insn, &t);
-        err = arena_insert(&t, e.code, e.len, out);
-    }
-    pthread_mutex_unlock(&arena.lock);
-    return err;
+    if (!rewrite_ok(&rw, insn, ops))
+        return -ENOTSUP;
+    emit_thunk(&e, &rw, insn, &t);
+    return thunk_arena_insert(&t, e.code, e.len, out);
 }
 
 bool thunk_x87_pending(void)

@@ -64,8 +64,9 @@ struct thunk {
  * never move and live as long as it does; any thread may call this.
  * 0 and *out, or -ENOENT: not an instruction for thunks (its handling is the
  * interpreter's own); -EINVAL: #UD, it isn't in x86-64-v2; -ENOSPC, -ENOMEM: the
- * code arena is full or can't be had. After the first call that succeeds
- * none makes a system call (malloc's aside). */
+ * code arena is full or can't be had; -ENOTSUP: an encoding that can't be
+ * redirected. After the first call that succeeds none makes a system call
+ * (malloc's aside). */
 int thunk_get(const ZydisDecodedInstruction *insn,
               const ZydisDecodedOperand *ops, const uint8_t *bytes,
               const struct thunk **out);
