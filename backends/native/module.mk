@@ -1,0 +1,1 @@
+backend_SRCS += backends/native/native.c
