@@ -255,29 +255,6 @@ static int classify_bare(const ZydisDecodedInstruction *in,
     }
 }
 
-/* The kind of an MMX or SSE instruction without an XMM register. */
-static int classify_bare(const ZydisDecodedInstruction *in,
-                         const ZydisDecodedOperand *ops)
-{
-    if (has_class(in, ops, ZYDIS_REGCLASS_MMX))
-        return THUNK_MMX;
-    switch (in->mnemonic) {
-    case ZYDIS_MNEMONIC_EMMS:
-        return THUNK_MMX;
-    case ZYDIS_MNEMONIC_FISTTP:
-        return THUNK_X87;
-    case ZYDIS_MNEMONIC_CVTSS2SI: /* from memory */
-    case ZYDIS_MNEMONIC_CVTSD2SI:
-    case ZYDIS_MNEMONIC_CVTTSS2SI:
-    case ZYDIS_MNEMONIC_CVTTSD2SI:
-        return THUNK_SSE;
-    case ZYDIS_MNEMONIC_MOVNTI:
-        return THUNK_INT;
-    default:
-        return -ENOENT; /* fences, prefetches, CRC32 */
-    }
-}
-
 /* enum thunk_kind, or -ENOENT or -EINVAL as thunk_get() says. */
 static int classify(const ZydisDecodedInstruction *in,
                     const ZydisDecodedOperand *ops)
