@@ -26,7 +26,8 @@ static uint64_t *next_table(uint64_t *table, unsigned index)
     if (!(table[index] & PTE_P)) {
         if (early_used == EARLY_TABLES)
             panic("early page tables exhausted");
-        table[index] = (uint64_t)early_tables[early_used++] | PTE_P | PTE_W;
+        table[index] = (uint64_t)early_tables[early_used++] | PTE_P | PTE_W |
+                       PTE_A;
     }
     return (uint64_t *)(table[index] & PTE_ADDR);
 }

@@ -1,0 +1,147 @@
+/* The measuring loop: calibration, warm-up, alternating batches, result line. */
+#include "bench.h"
+#include "lib.h"
+
+/* 256 + 256 numbers of up to 20 digits and a comma, and the frame around. */
+static char line[MEASURE_MAX_SAMPLES * 2 * 21 + 512];
+static size_t line_len;
+
+static uint64_t samples[MEASURE_MAX_SAMPLES], controls[MEASURE_MAX_SAMPLES];
+
+static void line_add(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+static void line_add(const char *format, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = fmt_vsnprintf(line + line_len, sizeof(line) - line_len, format, ap);
+    va_end(ap);
+    line_len += (size_t)n;
+    if (line_len >= sizeof(line))
+        line_len = sizeof(line) - 1;
+}
+
+static void line_begin(const char *kind, const char *name)
+{
+    line_len = 0;
+    line_add("{\"tm\":\"%s\",\"bench\":\"%s\"", kind, name);
+}
+
+static void line_end(void)
+{
+    line_add("}");
+    report_line(line);
+}
+
+static void report_problem(const struct bench *b, const char *status,
+                           const char *reason)
+{
+    char text[256];
+
+    line_begin("result", b->name);
+    line_add(",\"status\":\"%s\",\"reason\":\"%s\"", status,
+             json_escape(text, sizeof(text), reason));
+    line_end();
+}
+
+static void report_ok(const struct bench *b, unsigned count, uint64_t n,
+                      uint64_t checksum)
+{
+    line_begin("result", b->name);
+    line_add(",\"status\":\"ok\",\"iterations\":%llu,\"samples\":[",
+             (unsigned long long)n);
+    for (unsigned i = 0; i < count; i++)
+        line_add("%s%llu", i ? "," : "", (unsigned long long)samples[i]);
+    line_add("],\"control\":[");
+    for (unsigned i = 0; i < count; i++)
+        line_add("%s%llu", i ? "," : "", (unsigned long long)controls[i]);
+    line_add("]");
+    if (b->checksum)
+        line_add(",\"checksum\":\"%016llx\"", (unsigned long long)checksum);
+    line_end();
+}
+
+static void empty_loop(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        __asm__ volatile("" ::: "memory");
+}
+
+static uint64_t time_batch(void (*f)(uint64_t), uint64_t n)
+{
+    uint64_t begin = rdtsc_fenced();
+
+    f(n);
+    return rdtsc_fenced() - begin;
+}
+
+static uint64_t take_sample(void (*f)(uint64_t), uint64_t n, uint32_t begin,
+                            uint32_t end)
+{
+    uint64_t ticks;
+
+    doorbell(begin);
+    ticks = time_batch(f, n);
+    doorbell(end);
+    return ticks;
+}
+
+/* The least power of two that makes a batch last batch_us. */
+static uint64_t calibrate(const struct bench *b, const struct measure_params *p)
+{
+    uint64_t wanted = p->batch_us * p->tsc_khz / 1000;
+    uint64_t n = 1;
+
+    while (n < 1ull << 40 && time_batch(b->kernel, n) < wanted)
+        n *= 2;
+    return n;
+}
+
+static void run_batches(const struct bench *b, const struct measure_params *p)
+{
+    void (*control)(uint64_t) = b->control ? b->control : empty_loop;
+    uint64_t checksum = b->checksum ? b->checksum() : 0;
+    uint64_t n = p->iters ? p->iters : calibrate(b, p);
+    unsigned count = p->samples;
+    const char *problem;
+
+    if (count < 1)
+        count = 1;
+    if (count > MEASURE_MAX_SAMPLES)
+        count = MEASURE_MAX_SAMPLES;
+    b->kernel(n);
+    control(n);
+    for (unsigned i = 0; i < count; i++) {
+        samples[i] = take_sample(b->kernel, n, TM_DB_KERNEL_BEGIN,
+                                 TM_DB_KERNEL_END);
+        controls[i] = take_sample(control, n, TM_DB_CONTROL_BEGIN,
+                                  TM_DB_CONTROL_END);
+    }
+    problem = b->verify ? b->verify() : NULL;
+    if (problem)
+        report_problem(b, "failed", problem);
+    else
+        report_ok(b, count, n, checksum);
+}
+
+void measure_run(const struct bench *b, const struct measure_params *p)
+{
+    const char *problem;
+
+    line_begin("start", b->name);
+    line_end();
+    problem = b->refuse ? b->refuse() : NULL;
+    if (problem) {
+        report_problem(b, "skipped", problem);
+        return;
+    }
+    problem = b->init ? b->init() : NULL;
+    if (problem)
+        report_problem(b, "failed", problem);
+    else
+        run_batches(b, p);
+    if (b->cleanup)
+        b->cleanup();
+}
