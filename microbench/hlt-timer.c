@@ -1,8 +1,9 @@
 /* hlt-timer: arm the timer, HLT, be woken by its interrupt.
  *
  * One operation is the whole sleep: it is reported as it is, with the time that
- * was asked for in it, and no control is subtracted but an empty loop. What lies
- * above SLEEP_US is the cost of arming, sleeping, waking and the interrupt. */
+ * was asked for in it, and no control is subtracted but an empty loop. What
+ * lies above SLEEP_US is the cost of arming, sleeping, waking and the
+ * interrupt. */
 #include "loop.h"
 
 #define SLEEP_US 50
@@ -35,7 +36,8 @@ static void hlt_timer_cleanup(void)
     timer_disarm();
 }
 
-DEFINE_BENCHMARK(hlt_timer, "hlt-timer", "micro", "sleep of 50 us",
-                 "Timer, HLT, interrupt: the whole sleep, 50 us of it asked for",
-                 0, .init = hlt_timer_init, .kernel = hlt_timer_kernel,
-                 .cleanup = hlt_timer_cleanup);
+DEFINE_BENCHMARK(
+    hlt_timer, "hlt-timer", "micro", "sleep of 50 us",
+    "Timer, HLT, interrupt: the whole sleep, 50 us of it asked for", 0,
+    .init = hlt_timer_init, .kernel = hlt_timer_kernel,
+    .cleanup = hlt_timer_cleanup);

@@ -40,7 +40,6 @@ static const char *int3_verify(void)
 }
 
 DEFINE_BENCHMARK(int3, "int3", "micro", "breakpoint",
-                 "#BP taken in ring 0 and returned from", 0,
-                 .init = int3_init, .kernel = int3_run,
-                 .control = int3_control, .cleanup = int3_cleanup,
-                 .verify = int3_verify);
+                 "#BP taken in ring 0 and returned from", 0, .init = int3_init,
+                 .kernel = int3_run, .control = int3_control,
+                 .cleanup = int3_cleanup, .verify = int3_verify);

@@ -3,7 +3,7 @@
 #include "loop.h"
 
 #define MAGIC_OFFSET 0x000
-#define MAGIC_VALUE  0x74726976 /* "virt", little-endian */
+#define MAGIC_VALUE 0x74726976 /* "virt", little-endian */
 
 OP_LOOPS_ARG(mmio_read, "", "", "mov (%rsi), %eax", "");
 

@@ -1,5 +1,5 @@
-/* mmio-write: store to the feature-select register of a virtio-mmio slot that is
- * always empty: no device acts on it. */
+/* mmio-write: store to the feature-select register of a virtio-mmio slot that
+ * is always empty: no device acts on it. */
 #include "loop.h"
 
 #define DEVICE_FEATURES_SEL 0x014

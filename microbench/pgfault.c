@@ -8,8 +8,8 @@
 
 extern const char pgfault_site[], pgfault_resume[];
 
-OP_LOOPS_ARG(pgfault, "", "", "pgfault_site: mov (%rsi), %al\n pgfault_resume:",
-             "");
+OP_LOOPS_ARG(pgfault, "", "",
+             "pgfault_site: mov (%rsi), %al\n pgfault_resume:", "");
 
 static char *page;
 static uint64_t expected, handled;
@@ -64,6 +64,6 @@ static const char *pgfault_verify(void)
 
 DEFINE_BENCHMARK(pgfault, "pgfault", "micro", "page fault",
                  "True guest #PF, skipped by its handler and returned from",
-                 TM_BENCH_PAPER, .init = pgfault_init,
-                 .kernel = pgfault_kernel, .control = pgfault_control,
-                 .cleanup = pgfault_cleanup, .verify = pgfault_verify);
+                 TM_BENCH_PAPER, .init = pgfault_init, .kernel = pgfault_kernel,
+                 .control = pgfault_control, .cleanup = pgfault_cleanup,
+                 .verify = pgfault_verify);

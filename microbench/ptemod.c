@@ -1,4 +1,5 @@
-/* The page-table entries that ptemod-same, ptemod-p2np and ptemod-np2p modify. */
+/* The page-table entries that ptemod-same, ptemod-p2np and ptemod-np2p modify.
+ */
 #include "ptemod.h"
 #include "loop.h"
 

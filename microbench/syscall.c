@@ -25,5 +25,5 @@ static void syscall_control(uint64_t n)
 
 DEFINE_BENCHMARK(syscall, "syscall", "micro", "system call",
                  "Null system call: ring 3 to ring 0 and back by SYSRET",
-                 TM_BENCH_PAPER, .init = syscall_init,
-                 .kernel = syscall_kernel, .control = syscall_control);
+                 TM_BENCH_PAPER, .init = syscall_init, .kernel = syscall_kernel,
+                 .control = syscall_control);

@@ -4,7 +4,7 @@
 #include "../../guest/lib/lib.h"
 
 #define MESSAGE_BYTES 16384
-#define BLOCK_BYTES   64
+#define BLOCK_BYTES 64
 
 struct digest {
     uint32_t h[8];

@@ -59,7 +59,8 @@ static const char *forkwait_verify(void)
     return problem;
 }
 
-DEFINE_BENCHMARK(forkwait, "forkwait", "mixed", "fork, exit and wait",
-                 "Process creation and its end: the paper's worst case for VMMs",
-                 0, .kernel = forkwait_kernel, .checksum = forkwait_checksum,
-                 .verify = forkwait_verify);
+DEFINE_BENCHMARK(
+    forkwait, "forkwait", "mixed", "fork, exit and wait",
+    "Process creation and its end: the paper's worst case for VMMs", 0,
+    .kernel = forkwait_kernel, .checksum = forkwait_checksum,
+    .verify = forkwait_verify);

@@ -1,0 +1,51 @@
+# Guest user programs, and the compute workloads as native processes.
+#
+# A workload is compiled once, with the guest's flags; the native process is
+# linked from the same object, so both execute the same code.
+
+compute_WORKLOADS := sort sha256 matmul
+io_WORKLOADS      := blkread-seq blkread-rand
+mixed_WORKLOADS   := forkwait
+
+workload_ELFS += $(patsubst %,$(O)/guest/bin/%,\
+	$(compute_WORKLOADS) $(io_WORKLOADS) $(mixed_WORKLOADS))
+native_ELFS   := $(addprefix $(O)/native/,$(compute_WORKLOADS))
+all_TARGETS   += $(native_ELFS)
+
+workload_obj = $(patsubst %,$(O)/guest/u/workloads/%.o,$(1))
+
+# Functions begin on cache lines: what a loop costs must not depend on where the
+# guest's linker and the host's put it.
+workload_CFLAGS := -falign-functions=64
+workload_OBJS   := $(call workload_obj,$(addprefix compute/,$(compute_WORKLOADS)) \
+	$(addprefix io/,$(io_WORKLOADS) blkread) $(addprefix mixed/,$(mixed_WORKLOADS)))
+$(workload_OBJS): user_CFLAGS += $(workload_CFLAGS)
+
+$(addprefix $(O)/guest/bin/,$(io_WORKLOADS)): $(call workload_obj,io/blkread)
+
+define workload_rule
+$(O)/guest/bin/$(notdir $(1)): $(call workload_obj,$(1)) $(user_OBJS) $(user_LDSCRIPT)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)$$(CC) $$(user_LDFLAGS) -o $$@ $$(filter %.o,$$^)
+endef
+
+$(foreach w,$(compute_WORKLOADS),$(eval $(call workload_rule,compute/$(w))))
+$(foreach w,$(io_WORKLOADS),$(eval $(call workload_rule,io/$(w))))
+$(foreach w,$(mixed_WORKLOADS),$(eval $(call workload_rule,mixed/$(w))))
+
+# What the native processes have instead of the guest's runtime.
+native_SRCS := workloads/native/main.c guest/lib/measure.c guest/lib/fmt.c \
+	guest/lib/cmdline.c
+native_OBJS := $(patsubst %.c,$(O)/host/%.o,$(native_SRCS))
+
+$(native_ELFS): $(O)/native/%: $(O)/guest/u/workloads/compute/%.o $(native_OBJS) \
+		workloads/native/benchmarks.ld
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) -no-pie -o $@ $(filter %.o,$^) \
+		-Wl,-T,workloads/native/benchmarks.ld
+
+# The unit test runs them.
+$(O)/tests/unit/test_workloads: | $(native_ELFS)
+CFLAGS_tests/unit/test_workloads.c := -DNATIVE_DIR='"$(O)/native"'
+
+-include $(native_OBJS:.o=.d)
