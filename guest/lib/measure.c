@@ -77,26 +77,41 @@ static uint64_t time_batch(void (*f)(uint64_t), uint64_t n)
     return rdtsc_fenced() - begin;
 }
 
-static uint64_t take_sample(void (*f)(uint64_t), uint64_t n, uint32_t begin,
-                            uint32_t end)
+static void reset(const struct bench *b, uint64_t n)
+{
+    if (b->reset)
+        b->reset(n);
+}
+
+static uint64_t take_sample(const struct bench *b, void (*f)(uint64_t),
+                            uint64_t n, uint32_t begin, uint32_t end)
 {
     uint64_t ticks;
 
+    reset(b, n);
     doorbell(begin);
     ticks = time_batch(f, n);
     doorbell(end);
     return ticks;
 }
 
-/* The least power of two that makes a batch last batch_us. */
+static uint64_t batch_limit(const struct bench *b)
+{
+    return b->max_batch ? b->max_batch : 1ull << 40;
+}
+
+/* The least power of two that makes a batch last batch_us, up to the limit. */
 static uint64_t calibrate(const struct bench *b, const struct measure_params *p)
 {
     uint64_t wanted = p->batch_us * p->tsc_khz / 1000;
     uint64_t n = 1;
 
-    while (n < 1ull << 40 && time_batch(b->kernel, n) < wanted)
-        n *= 2;
-    return n;
+    for (; n < batch_limit(b); n *= 2) {
+        reset(b, n);
+        if (time_batch(b->kernel, n) >= wanted)
+            return n;
+    }
+    return batch_limit(b);
 }
 
 static void run_batches(const struct bench *b, const struct measure_params *p)
@@ -107,16 +122,20 @@ static void run_batches(const struct bench *b, const struct measure_params *p)
     unsigned count = p->samples;
     const char *problem;
 
+    if (n > batch_limit(b))
+        n = batch_limit(b);
     if (count < 1)
         count = 1;
     if (count > MEASURE_MAX_SAMPLES)
         count = MEASURE_MAX_SAMPLES;
+    reset(b, n);
     b->kernel(n);
+    reset(b, n);
     control(n);
     for (unsigned i = 0; i < count; i++) {
-        samples[i] = take_sample(b->kernel, n, TM_DB_KERNEL_BEGIN,
+        samples[i] = take_sample(b, b->kernel, n, TM_DB_KERNEL_BEGIN,
                                  TM_DB_KERNEL_END);
-        controls[i] = take_sample(control, n, TM_DB_CONTROL_BEGIN,
+        controls[i] = take_sample(b, control, n, TM_DB_CONTROL_BEGIN,
                                   TM_DB_CONTROL_END);
     }
     problem = b->verify ? b->verify() : NULL;
