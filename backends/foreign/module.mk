@@ -1,3 +1,2 @@
 backend_SRCS += backends/foreign/qemu.c backends/foreign/argv.c \
 	backends/foreign/status.c backends/foreign/disk.c
-unit_TESTS += test_foreign

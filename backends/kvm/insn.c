@@ -1,7 +1,6 @@
-/* Names the instruction that KVM could not emulate. */
+/* Finds the instruction that KVM could not emulate. */
 #include "kvm.h"
 
-#include <Zydis/Zydis.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -38,31 +37,11 @@ static unsigned bytes_of_exit(const struct kvm_run *run, uint8_t to[15])
     return len;
 }
 
-/* Decodes exit->insn, cuts it to the length of the instruction. */
-static void disassemble(struct vm_exit *exit, const struct kvm_sregs *sregs,
-                        char *text, size_t size)
-{
-    ZydisMachineMode mode = sregs->cs.l    ? ZYDIS_MACHINE_MODE_LONG_64
-                            : sregs->cs.db ? ZYDIS_MACHINE_MODE_LEGACY_32
-                            : (sregs->cr0 & CR0_PE)
-                                ? ZYDIS_MACHINE_MODE_LEGACY_16
-                                : ZYDIS_MACHINE_MODE_REAL_16;
-    ZydisDisassembledInstruction insn;
-
-    snprintf(text, size, "an instruction");
-    if (!exit->insn_len ||
-        ZYAN_FAILED(ZydisDisassembleIntel(mode, exit->rip, exit->insn,
-                                          exit->insn_len, &insn)))
-        return;
-    exit->insn_len = insn.info.length;
-    snprintf(text, size, "%s", insn.text);
-}
-
 void kvm_describe_failure(struct kvm_vm *k, struct vm_exit *exit)
 {
     struct kvm_regs regs = {0};
     struct kvm_sregs sregs = {0};
-    char text[96], hex[3 * 15 + 1] = "";
+    char hex[3 * 15 + 1] = "";
 
     ioctl(k->vcpu_fd, KVM_GET_REGS, &regs);
     ioctl(k->vcpu_fd, KVM_GET_SREGS, &sregs);
@@ -72,12 +51,11 @@ void kvm_describe_failure(struct kvm_vm *k, struct vm_exit *exit)
     if (!exit->insn_len)
         exit->insn_len = fetch(k, regs.rip + (sregs.cs.l ? 0 : sregs.cs.base),
                                exit->insn, sizeof(exit->insn));
-    disassemble(exit, &sregs, text, sizeof(text));
     for (unsigned i = 0; i < exit->insn_len; i++)
         sprintf(hex + 3 * i, "%02x ", exit->insn[i]);
     if (exit->insn_len)
         hex[3 * exit->insn_len - 1] = 0;
     snprintf(exit->why, REASON_MAX,
-             "KVM cannot emulate %s (%s) at 0x%llx, CPL %d", text,
-             exit->insn_len ? hex : "bytes unreadable", regs.rip, sregs.ss.dpl);
+             "KVM cannot emulate the instruction at 0x%llx (%s), CPL %d",
+             regs.rip, exit->insn_len ? hex : "bytes unreadable", sregs.ss.dpl);
 }

@@ -57,6 +57,7 @@ static int check_caps(int fd, char why[REASON_MAX])
         {KVM_CAP_USER_MEMORY, "user memory regions"},
         {KVM_CAP_IMMEDIATE_EXIT, "immediate exits"},
         {KVM_CAP_EXT_CPUID, "CPUID"},
+        {KVM_CAP_XSAVE, "XSAVE state"},
     };
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {

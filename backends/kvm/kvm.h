@@ -58,9 +58,9 @@ void kvm_stats_open(struct kvm_vm *k);
 void kvm_stats_close(struct kvm_vm *k);
 void kvm_sync_events(struct vm *vm);
 
-/* insn.c: fills exit with the instruction at CS:RIP: rip, bytes and a line such
- * as "KVM cannot emulate pxor xmm0, xmm0 (66 0f ef c0) at 0x1000, CPL 0". Bytes
- * come from the exit, or else from guest memory. */
+/* insn.c: fills exit with the instruction at CS:RIP, which KVM gave up on: rip,
+ * up to 15 bytes (from the exit, or else from guest memory; what follows the
+ * instruction may be among them), why with all of this and the CPL. */
 void kvm_describe_failure(struct kvm_vm *k, struct vm_exit *exit);
 
 /* cpuid.c: what the guest sees: all that KVM supports, as one processor with

@@ -187,33 +187,31 @@ static void set_regs(struct kvm_regs *r, const struct x86_state *s)
     };
 }
 
-static void get_fpu(struct x86_fx *fx, const struct kvm_fpu *f)
+/* XSAVE, because KVM_GET_FPU leaves MXCSR out. The area begins with the FXSAVE
+ * image; after it comes the bitmap of components that aren't in their initial
+ * state, of which ours are x87 and SSE. */
+#define XSTATE_BV (512 / 4)
+#define XSTATE_X87_SSE 3u
+
+static int set_fpu(struct kvm_vm *k, const struct x86_fx *fx)
 {
-    fx->fcw = f->fcw;
-    fx->fsw = f->fsw;
-    fx->ftw = f->ftwx;
-    fx->fop = f->last_opcode;
-    fx->fip = f->last_ip;
-    fx->fdp = f->last_dp;
-    fx->mxcsr = f->mxcsr;
-    fx->mxcsr_mask = 0xffff;
-    memcpy(fx->st, f->fpr, sizeof(fx->st));
-    memcpy(fx->xmm, f->xmm, sizeof(fx->xmm));
+    struct kvm_xsave area;
+
+    if (ioctl(k->vcpu_fd, KVM_GET_XSAVE, &area) < 0)
+        return -errno;
+    memcpy(area.region, fx, sizeof(*fx));
+    area.region[XSTATE_BV] |= XSTATE_X87_SSE;
+    return ioctl(k->vcpu_fd, KVM_SET_XSAVE, &area) < 0 ? -errno : 0;
 }
 
-static void set_fpu(struct kvm_fpu *f, const struct x86_fx *fx)
+static int get_fpu(struct kvm_vm *k, struct x86_fx *fx)
 {
-    *f = (struct kvm_fpu){
-        .fcw = fx->fcw,
-        .fsw = fx->fsw,
-        .ftwx = fx->ftw,
-        .last_opcode = fx->fop,
-        .last_ip = fx->fip,
-        .last_dp = fx->fdp,
-        .mxcsr = fx->mxcsr,
-    };
-    memcpy(f->fpr, fx->st, sizeof(fx->st));
-    memcpy(f->xmm, fx->xmm, sizeof(fx->xmm));
+    struct kvm_xsave area;
+
+    if (ioctl(k->vcpu_fd, KVM_GET_XSAVE, &area) < 0)
+        return -errno;
+    memcpy(fx, area.region, sizeof(*fx));
+    return 0;
 }
 
 int kvm_get_state(struct vm *vm, struct x86_state *s)
@@ -221,14 +219,13 @@ int kvm_get_state(struct vm *vm, struct x86_state *s)
     struct kvm_vm *k = (struct kvm_vm *)vm;
     struct kvm_regs regs;
     struct kvm_sregs sregs;
-    struct kvm_fpu fpu;
     struct kvm_debugregs debug;
     struct kvm_vcpu_events events;
     struct kvm_mp_state mp;
+    int err;
 
     if (ioctl(k->vcpu_fd, KVM_GET_REGS, &regs) < 0 ||
         ioctl(k->vcpu_fd, KVM_GET_SREGS, &sregs) < 0 ||
-        ioctl(k->vcpu_fd, KVM_GET_FPU, &fpu) < 0 ||
         ioctl(k->vcpu_fd, KVM_GET_DEBUGREGS, &debug) < 0 ||
         ioctl(k->vcpu_fd, KVM_GET_VCPU_EVENTS, &events) < 0 ||
         ioctl(k->vcpu_fd, KVM_GET_MP_STATE, &mp) < 0)
@@ -236,13 +233,13 @@ int kvm_get_state(struct vm *vm, struct x86_state *s)
     memset(s, 0, sizeof(*s));
     get_regs(s, &regs);
     get_sregs(s, &sregs);
-    get_fpu(&s->fx, &fpu);
     memcpy(s->dr, debug.db, sizeof(debug.db));
     s->dr[6] = debug.dr6;
     s->dr[7] = debug.dr7;
     s->int_shadow = events.interrupt.shadow != 0;
     s->halted = mp.mp_state == KVM_MP_STATE_HALTED;
-    return get_msrs(k, s);
+    err = get_fpu(k, &s->fx);
+    return err ? err : get_msrs(k, s);
 }
 
 int kvm_set_state(struct vm *vm, const struct x86_state *s)
@@ -258,19 +255,18 @@ int kvm_set_state(struct vm *vm, const struct x86_state *s)
     };
     struct kvm_regs regs;
     struct kvm_sregs sregs;
-    struct kvm_fpu fpu;
+    int err;
 
     memset(&sregs, 0, sizeof(sregs));
     memcpy(debug.db, s->dr, sizeof(debug.db));
     set_regs(&regs, s);
     set_sregs(&sregs, s);
-    set_fpu(&fpu, &s->fx);
     if (ioctl(k->vcpu_fd, KVM_SET_SREGS, &sregs) < 0 ||
         ioctl(k->vcpu_fd, KVM_SET_REGS, &regs) < 0 ||
-        ioctl(k->vcpu_fd, KVM_SET_FPU, &fpu) < 0 ||
         ioctl(k->vcpu_fd, KVM_SET_DEBUGREGS, &debug) < 0 ||
         ioctl(k->vcpu_fd, KVM_SET_VCPU_EVENTS, &events) < 0 ||
         ioctl(k->vcpu_fd, KVM_SET_MP_STATE, &mp) < 0)
         return -errno;
-    return set_msrs(k, s);
+    err = set_fpu(k, &s->fx);
+    return err ? err : set_msrs(k, s);
 }
