@@ -1,0 +1,55 @@
+/* One measurement in a process of its own: start, watch, collect, kill. */
+#ifndef TM_RUNNER_H
+#define TM_RUNNER_H
+
+#include "../backends/machine/machine.h"
+#include "image.h"
+#include "perf.h"
+
+/* What a guest may write in one row; more is a flood. */
+#define RUNNER_MAX_BYTES (1u << 20)
+#define RUNNER_MAX_LINES 5000u
+
+#define RUNNER_RAM (128ull << 20) /* guest RAM, bytes */
+
+struct runner_job {
+    const struct backend *backend;
+    const struct bench_info *bench;
+    const struct image *image;
+    unsigned samples;
+    uint64_t batch_us, iters, seed, tsc_khz; /* iters 0: the guest calibrates */
+    const char *paging; /* NULL: the backend's default */
+    const char *disk;   /* raw image, or NULL */
+    bool deterministic;
+    unsigned timeout_s;
+    const struct perf_set *perf;
+    bool verbose; /* copy what the guest says to stderr */
+};
+
+enum row_status { ROW_OK, ROW_SKIPPED, ROW_FAILED, ROW_TIMEOUT, ROW_INTERRUPTED };
+
+struct runner_result {
+    enum row_status status;
+    char reason[REASON_MAX]; /* unless ROW_OK */
+    uint64_t iterations;
+    unsigned count; /* of samples and of control, malloc'ed */
+    uint64_t *samples, *control;
+    char checksum[17]; /* "" where there is none */
+    bool have_machine; /* machine and, per region, perf are filled */
+    struct machine_result machine;
+    bool have_perf, perf_whole_process;
+    double perf[PERF_MAX];
+    double wall_s;
+};
+
+/* Runs the job; result is always filled. ROW_INTERRUPTED: *runner_stop became
+ * true, the process was killed. */
+void runner_run(const struct runner_job *job, struct runner_result *result);
+void runner_result_free(struct runner_result *result);
+
+/* Set by the signal handlers that runner_catch_signals installs for SIGINT and
+ * SIGTERM. They stay blocked except while runner_run waits, so none is lost. */
+extern volatile int runner_stop;
+void runner_catch_signals(void);
+
+#endif
