@@ -1,2 +1,3 @@
 backend_SRCS += $(addprefix backends/devices/, \
-	table.c)
+	disk.c ioapic.c lapic.c lapic_timer.c pit.c ports.c table.c uart.c \
+	virtio_blk.c virtio_mmio.c virtq.c)

@@ -18,6 +18,8 @@ static void host_attention(void *opaque, bool deliverable)
 {
     struct vm *vm = ((struct machine *)opaque)->vm;
 
+    if (!!(vm->attention & ATTN_IRQ) == deliverable)
+        return; /* only this thread changes the bit; spare it the lock */
     if (deliverable)
         __atomic_fetch_or(&vm->attention, ATTN_IRQ, __ATOMIC_SEQ_CST);
     else
