@@ -111,6 +111,21 @@ static int route_lines(struct kvm_vm *k, char why[REASON_MAX])
     return 0;
 }
 
+/* A VMCALL on AMD, or a VMMCALL on Intel, is an undefined opcode. By default KVM
+ * instead writes the right one over it, and where it emulates ring 0, it does so
+ * for ever. */
+static void keep_hypercalls(struct kvm_vm *k)
+{
+    int known = ioctl(k->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_DISABLE_QUIRKS2);
+    struct kvm_enable_cap quirks = {
+        .cap = KVM_CAP_DISABLE_QUIRKS2,
+        .args = {KVM_X86_QUIRK_FIX_HYPERCALL_INSN},
+    };
+
+    if (known > 0 && (known & KVM_X86_QUIRK_FIX_HYPERCALL_INSN))
+        ioctl(k->vm_fd, KVM_ENABLE_CAP, &quirks);
+}
+
 static int create_vm(struct kvm_vm *k, char why[REASON_MAX])
 {
     struct kvm_userspace_memory_region ram = {
@@ -138,6 +153,7 @@ static int create_vm(struct kvm_vm *k, char why[REASON_MAX])
      * capability KVM answers a failure in user mode with #UD. */
     ioctl(k->vm_fd, KVM_CREATE_PIT2, &pit);
     ioctl(k->vm_fd, KVM_ENABLE_CAP, &failures);
+    keep_hypercalls(k);
     return 0;
 }
 

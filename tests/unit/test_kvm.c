@@ -220,6 +220,48 @@ static void test_failure_names_bytes(void **state)
     rig_free(r);
 }
 
+/* The other vendor's hypercall is undefined, and KVM's habit of patching it
+ * must not make the guest execute it for ever. (No IDT: #UD is a triple fault.)
+ */
+static void test_hypercalls_end(void **state)
+{
+    (void)state;
+    for (int cpl = 0; cpl <= 3; cpl += 3) {
+        struct rig *vmcall = RIG(cpl, 0x0f, 0x01, 0xc1, OUT_DONE, SPIN);
+        struct rig *vmmcall = RIG(cpl, 0x0f, 0x01, 0xd9, OUT_DONE, SPIN);
+
+        assert_int_not_equal(rig_run(vmcall).kind, EXIT_TIMER);
+        assert_int_not_equal(rig_run(vmmcall).kind, EXIT_TIMER);
+        rig_free(vmcall);
+        rig_free(vmmcall);
+    }
+}
+
+/* rdtsc; shl rdx, 32; or rax, rdx; out DONE: the guest reads a clock that runs
+ * as the host's does. */
+static void test_tsc_rate(void **state)
+{
+    (void)state;
+    for (int cpl = 0; cpl <= 3; cpl += 3) {
+        struct rig *r = RIG(cpl, 0x0f, 0x31, 0x48, 0xc1, 0xe2, 32, 0x48, 0x09,
+                            0xd0, OUT_DONE, SPIN);
+        uint64_t host = __rdtsc(), guest, span;
+
+        assert_int_equal(rig_run(r).kind, EXIT_KICKED);
+        guest = r->s.gpr[RAX];
+        usleep(20000);
+        r->s.rip = CODE_GPA;
+        assert_int_equal(kvm->set_state(r->vm, &r->s), 0);
+        assert_int_equal(rig_run(r).kind, EXIT_KICKED);
+        guest = r->s.gpr[RAX] - guest;
+        span = __rdtsc() - host;
+        print_message("CPL %d: %llu of %llu ticks\n", cpl,
+                      (unsigned long long)guest, (unsigned long long)span);
+        assert_in_range(guest, span / 2, span);
+        rig_free(r);
+    }
+}
+
 static void *kick_later(void *vm)
 {
     usleep(30000);
@@ -408,6 +450,8 @@ int main(void)
         cmocka_unit_test(test_mmio),
         cmocka_unit_test(test_triple_fault),
         cmocka_unit_test(test_failure_names_bytes),
+        cmocka_unit_test(test_hypercalls_end),
+        cmocka_unit_test(test_tsc_rate),
         cmocka_unit_test(test_kick_interrupts_a_loop),
         cmocka_unit_test(test_early_kick_is_kept),
         cmocka_unit_test(test_dead_halt),
