@@ -1,0 +1,149 @@
+/* The report's model of result files: benchmarks down, series across. */
+#ifndef TM_REPORT_H
+#define TM_REPORT_H
+
+#include "resultfile.h"
+
+#include <stdio.h>
+
+/* A growing string. text is NULL until something is appended; free() it. */
+struct text {
+    char *text;
+    size_t len;
+};
+void text_add(struct text *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Appends ", " first, unless t is empty. */
+void text_list(struct text *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+struct report_file {
+    const char *path; /* borrowed */
+    const char *name; /* basename, borrowed */
+    json_t *json;
+};
+
+/* One column: a backend under one paging policy in one file. */
+struct report_series {
+    unsigned file;
+    const char *backend, *paging; /* paging: NULL where the file has only one */
+    char *label;                  /* unique; names the file if there are more */
+};
+
+/* One line: a benchmark with its parameters. */
+struct report_bench {
+    const char *suite, *name;
+    const char *op; /* NULL where no row says it */
+    char *label;    /* name, and parameters if it has any */
+};
+
+enum report_status { ROW_OK, ROW_SKIPPED, ROW_FAILED, ROW_TIMEOUT };
+
+struct report_row {
+    unsigned bench, series;
+    enum report_status status;
+    const char *reason; /* NULL only where status is ROW_OK */
+    json_t *json;       /* the member of runs[] */
+    /* Only where status is ROW_OK: */
+    double median, low, high, mad;
+    bool noisy;
+};
+
+struct report {
+    struct report_file *files;
+    struct report_series *series; /* by backend, then file */
+    struct report_bench *benches; /* by suite */
+    struct report_row *rows;      /* as in the files */
+    unsigned nfiles, nseries, nbenches, nrows;
+    bool instructions; /* the unit is retired instructions, not ticks */
+};
+
+extern const char *const report_status_names[];
+
+/* Reads the files. 0, or negative errno with one line in why: a file that
+ * can't be read or isn't of the shape the report needs, files of different
+ * units. The paths are borrowed until report_free. */
+int report_load(struct report *r, char *const *paths, unsigned n,
+                char why[REASON_MAX]);
+void report_free(struct report *r);
+
+/* The row of a benchmark in a series, or NULL. */
+const struct report_row *report_find(const struct report *r, unsigned bench,
+                                     unsigned series);
+/* The same, or NULL also where it isn't ok. */
+const struct report_row *report_ok(const struct report *r, unsigned bench,
+                                   unsigned series);
+
+/* "ticks" or "instructions"; "TSC ticks" or "retired instructions". */
+const char *report_unit(const struct report *r);
+const char *report_unit_long(const struct report *r);
+
+/* The next suite after the given one (NULL: the first), or NULL. */
+const char *report_next_suite(const struct report *r, const char *suite);
+
+/* Count per operation, or false where it wasn't counted. member: RF_EVENTS or
+ * RF_EVENT_TICKS. */
+bool report_event(const struct report_row *row, const char *member,
+                  const char *event, double *value);
+
+/* Time relative to native, of the same file: median and the widest interval
+ * that the two intervals allow. False where either is missing, and where the
+ * row is native itself. */
+struct report_ratio {
+    double median, low, high;
+    bool noisy;
+};
+bool report_relative(const struct report *r, const struct report_row *row,
+                     struct report_ratio *ratio);
+
+/* Half the interval in per cent of the median, "2.1%"; empty where the median
+ * is 0 or below. */
+#define FIGURE_MAX 16
+char *report_spread(char buf[FIGURE_MAX], const struct report_row *row);
+
+/* What the data say, a sentence a call. */
+void report_summary(const struct report *r,
+                    void (*say)(void *opaque, const char *sentence),
+                    void *opaque);
+
+/* Why rows are missing: one call per distinct reason, with the rows it holds
+ * for ("wrmsr on kvm, rdmsr on kvm"). */
+void report_missing(const struct report *r,
+                    void (*say)(void *opaque, const char *status,
+                                const char *reason, const char *rows),
+                    void *opaque);
+
+/* Tables on a stream. */
+void report_tables(const struct report *r, FILE *out);
+
+/* ---- Plots ------------------------------------------------------------ */
+
+struct report_plot {
+    char *name;         /* NAME.svg */
+    const char *suite;  /* that it belongs to, or NULL; borrowed */
+    const char *script; /* in plots/ */
+    char *title, *xlabel;
+    char *svg; /* the picture, or NULL where gnuplot didn't draw it */
+    size_t svg_len;
+};
+
+struct report_plots {
+    struct report_plot *plot;
+    unsigned n;
+    char why[REASON_MAX]; /* why there are no pictures, or empty */
+};
+
+/* Draws what there are data for. 0; -ENOENT where gnuplot or the scripts are
+ * missing and -EIO where it fails, both with why: the plots then lack svg. */
+int report_draw(const struct report *r, struct report_plots *plots);
+void report_plots_free(struct report_plots *plots);
+
+/* ---- The page --------------------------------------------------------- */
+
+/* Writes DIR/report.html and DIR/NAME.svg. 0 or negative errno with why. */
+int report_write(const struct report *r, const struct report_plots *plots,
+                 const char *dir, char why[REASON_MAX]);
+void report_html(const struct report *r, const struct report_plots *plots,
+                 const char *dir, FILE *out);
+
+#endif

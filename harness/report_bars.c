@@ -1,0 +1,287 @@
+/* Data of the grouped bars: cost per operation, time relative to native. */
+#include "report_tsv.h"
+#include "table.h"
+#include "util.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Heights in bars. */
+#define GROUP_GAP 0.6
+#define HEADING 1.6
+#define COLUMN_ROWS 34 /* more than these make two columns */
+
+/* Benchmarks whose costs are worth comparing stand together. A name that ends
+ * with '*' is a prefix. */
+static const struct {
+    const char *title;
+    const char *names[12];
+} families[] = {
+    {"Devices and the VMM", {"in", "out", "mmio-*", "hypercall", "hlt-timer"}},
+    {"Processor state",
+     {"cr8wr", "cpuid", "rdtsc", "rdmsr", "wrmsr", "cli-sti", "pushf-popf"}},
+    {"Memory management", {"pgfault", "ptemod*", "cr3-write", "invlpg"}},
+    {"Control transfers",
+     {"syscall", "callret", "divzero", "int3", "ud2", "iret-*"}},
+};
+#define FAMILIES (sizeof(families) / sizeof(families[0]))
+
+static bool name_matches(const char *pattern, const char *name)
+{
+    size_t len = strlen(pattern);
+
+    if (len && pattern[len - 1] == '*')
+        return !strncmp(pattern, name, len - 1);
+    return !strcmp(pattern, name);
+}
+
+/* The family's index; FAMILIES for those in none. */
+static unsigned family_of(const struct report_bench *b)
+{
+    if (strcmp(b->suite, "micro"))
+        return FAMILIES;
+    for (unsigned i = 0; i < FAMILIES; i++)
+        for (unsigned k = 0; k < 12 && families[i].names[k]; k++)
+            if (name_matches(families[i].names[k], b->name))
+                return i;
+    return FAMILIES;
+}
+
+struct bar {
+    double value, low, high;
+    bool noisy;
+};
+
+struct bars {
+    const struct report *r;
+    const char *suite;
+    double base, floor; /* where bars begin; 0: at floor, the axis's end */
+    bool ratio;
+    FILE *bars, *labels;
+    unsigned column, count;
+    double y[2];
+    int *key;           /* of each series in the legend; -1: it has no bar */
+    struct text unseen; /* at or below what the axis can show */
+};
+
+/* False: there is no such bar. */
+static bool get_bar(const struct bars *p, unsigned bench, unsigned series,
+                    struct bar *bar)
+{
+    const struct report_row *row = report_ok(p->r, bench, series);
+    struct report_ratio ratio;
+
+    if (!row)
+        return false;
+    if (!p->ratio) {
+        *bar = (struct bar){row->median, row->low, row->high, row->noisy};
+        return true;
+    }
+    if (!report_relative(p->r, row, &ratio))
+        return false;
+    *bar = (struct bar){ratio.median, ratio.low, ratio.high, ratio.noisy};
+    return true;
+}
+
+/* How many bars the benchmark has. */
+static unsigned count_bars(const struct bars *p, unsigned bench)
+{
+    struct bar bar;
+    unsigned n = 0;
+
+    for (unsigned s = 0; s < p->r->nseries; s++)
+        n += get_bar(p, bench, s, &bar) && bar.value >= p->floor;
+    return n;
+}
+
+static void put_label(struct bars *p, double y, const char *text, bool heading)
+{
+    fprintf(p->labels, "%u\t%.3f\t", p->column, y);
+    tsv_field(p->labels, text);
+    fprintf(p->labels, "\t%d\n", heading);
+}
+
+static void put_bench(struct bars *p, unsigned bench)
+{
+    const struct report *r = p->r;
+    double *y = &p->y[p->column], top = *y;
+    struct bar bar;
+    char figure[FIGURE_MAX];
+
+    for (unsigned s = 0; s < r->nseries; s++) {
+        if (!get_bar(p, bench, s, &bar))
+            continue;
+        if (bar.value < p->floor) {
+            text_list(&p->unseen, "%s on %s (%s)", r->benches[bench].label,
+                      r->series[s].label, table_figure(bar.value, figure));
+            continue;
+        }
+        fprintf(p->bars, "%u\t%.3f\t%d\t%.9g\t%.9g\t%.9g\t%.9g\t%d\t%s%s\n",
+                p->column, *y + 0.5, p->key[s],
+                p->base > 0 ? p->base : p->floor, bar.value,
+                fmax(bar.low, p->floor), fmax(bar.high, p->floor), bar.noisy,
+                table_figure(bar.value, figure), p->ratio ? "×" : "");
+        *y += 1;
+        p->count++;
+    }
+    if (*y > top) {
+        put_label(p, (*y + top) / 2, r->benches[bench].label, false);
+        *y += GROUP_GAP;
+    }
+}
+
+static double family_height(const struct bars *p, unsigned family)
+{
+    double height = 0;
+
+    for (unsigned b = 0; b < p->r->nbenches; b++) {
+        if (strcmp(p->r->benches[b].suite, p->suite) ||
+            family_of(&p->r->benches[b]) != family)
+            continue;
+        if (count_bars(p, b))
+            height += count_bars(p, b) + GROUP_GAP;
+    }
+    return height > 0 && strcmp(p->suite, "micro") == 0 ? height + HEADING
+                                                        : height;
+}
+
+/* Families fill the left column until it holds half of all. */
+static void put_families(struct bars *p, unsigned *columns)
+{
+    double total = 0;
+
+    for (unsigned f = 0; f <= FAMILIES; f++)
+        total += family_height(p, f);
+    *columns =
+        total > COLUMN_ROWS && !p->ratio && !strcmp(p->suite, "micro") ? 2 : 1;
+    for (unsigned f = 0; f <= FAMILIES; f++) {
+        double height = family_height(p, f);
+
+        if (height <= 0)
+            continue;
+        if (*columns == 2 && p->y[0] + height / 2 > total / 2)
+            p->column = 1;
+        if (!strcmp(p->suite, "micro")) {
+            put_label(p, p->y[p->column] + 0.8,
+                      f < FAMILIES ? families[f].title : "Others", true);
+            p->y[p->column] += HEADING;
+        }
+        for (unsigned b = 0; b < p->r->nbenches; b++)
+            if (!strcmp(p->r->benches[b].suite, p->suite) &&
+                family_of(&p->r->benches[b]) == f)
+                put_bench(p, b);
+    }
+}
+
+/* Numbers the series that have a bar. Returns how many. */
+static unsigned find_keys(struct bars *p)
+{
+    const struct report *r = p->r;
+    struct bar bar;
+    unsigned n = 0;
+
+    for (unsigned s = 0; s < r->nseries; s++) {
+        bool used = false;
+
+        for (unsigned b = 0; b < r->nbenches && !used; b++)
+            used = !strcmp(r->benches[b].suite, p->suite) &&
+                   get_bar(p, b, s, &bar) && bar.value >= p->floor;
+        p->key[s] = used ? (int)n++ : -1;
+    }
+    return n;
+}
+
+static int put_keys(const struct bars *p, const char *prefix)
+{
+    FILE *f = tsv_open(prefix, "keys");
+
+    if (!f)
+        return -errno;
+    for (unsigned s = 0; s < p->r->nseries; s++) {
+        if (p->key[s] < 0)
+            continue;
+        tsv_field(f, p->r->series[s].backend);
+        fputc('\t', f);
+        tsv_field(f, p->r->series[s].label);
+        fprintf(f, "\t%u\n", p->r->series[s].file);
+    }
+    return tsv_close(f) ? 0 : -EIO;
+}
+
+/* Logarithmic axes begin at a power of ten below the least bar, and not below
+ * 0.1: less than a tenth of a tick is not a cost. */
+static double axis_floor(const struct bars *p)
+{
+    double least = INFINITY;
+    struct bar bar;
+
+    for (unsigned b = 0; b < p->r->nbenches; b++) {
+        if (strcmp(p->r->benches[b].suite, p->suite))
+            continue;
+        for (unsigned s = 0; s < p->r->nseries; s++)
+            if (get_bar(p, b, s, &bar) && bar.value >= 0.1)
+                least = fmin(least, bar.value);
+    }
+    return isfinite(least) ? fmax(0.1, pow(10, floor(log10(least * 0.999))))
+                           : 0.1;
+}
+
+static int write_bars(struct bars *p, const char *prefix,
+                      struct tsv_sizes *sizes)
+{
+    struct text notes = {0};
+    bool ok;
+    int err;
+
+    if (!p->ratio)
+        p->floor = axis_floor(p);
+    p->key = xcalloc(p->r->nseries, sizeof(*p->key));
+    sizes->keys = find_keys(p);
+    p->bars = tsv_open(prefix, "bars");
+    p->labels = tsv_open(prefix, "labels");
+    if (!p->bars || !p->labels) {
+        err = -errno;
+        if (p->bars)
+            fclose(p->bars);
+        free(p->key);
+        return err;
+    }
+    put_families(p, &sizes->columns);
+    ok = tsv_close(p->bars);
+    ok &= tsv_close(p->labels);
+    tsv_note_missing(p->r, p->suite, &notes);
+    tsv_note(&notes,
+             "Too cheap for a logarithmic axis after subtracting the control: ",
+             &p->unseen);
+    text_add(&notes, "Thin lines: 95 %% interval of the median. Hatched: "
+                     "noisy.\n");
+    err = put_keys(p, prefix);
+    free(p->key);
+    if (err)
+        return err;
+    err = tsv_notes(prefix, &notes);
+    if (err < 0 || !ok)
+        return -EIO;
+    sizes->rows = fmax(p->y[0], p->y[1]);
+    sizes->notes = err;
+    return p->count;
+}
+
+int tsv_cost(const struct report *r, const char *suite, const char *prefix,
+             struct tsv_sizes *sizes)
+{
+    struct bars p = {.r = r, .suite = suite};
+
+    return write_bars(&p, prefix, sizes);
+}
+
+int tsv_relative(const struct report *r, const char *suite, const char *prefix,
+                 struct tsv_sizes *sizes)
+{
+    struct bars p = {
+        .r = r, .suite = suite, .ratio = true, .base = 1, .floor = 0.001};
+
+    return write_bars(&p, prefix, sizes);
+}

@@ -1,0 +1,407 @@
+/* Turns result files into the report's benchmarks, series and rows. */
+#include "report.h"
+#include "util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const report_status_names[] = {
+    [ROW_OK] = RF_STATUS_OK,
+    [ROW_SKIPPED] = RF_STATUS_SKIPPED,
+    [ROW_FAILED] = RF_STATUS_FAILED,
+    [ROW_TIMEOUT] = RF_STATUS_TIMEOUT,
+};
+
+/* Suites in the order of the page; others follow as they come. */
+static const char *const suite_order[] = {"micro", "compute", "io", "mixed"};
+#define SUITES (sizeof(suite_order) / sizeof(suite_order[0]))
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static unsigned suite_rank(const char *suite)
+{
+    for (unsigned i = 0; i < SUITES; i++)
+        if (!strcmp(suite_order[i], suite))
+            return i;
+    return SUITES;
+}
+
+/* ---- Benchmarks ------------------------------------------------------- */
+
+static char *bench_label(json_t *run)
+{
+    struct text label = {0};
+    const char *key;
+    json_t *value;
+
+    text_add(&label, "%s", result_text(run, RF_BENCH));
+    json_object_foreach(json_object_get(run, RF_PARAMS), key, value)
+    {
+        char *dump = json_dumps(value, JSON_ENCODE_ANY);
+
+        if (json_is_string(value))
+            text_add(&label, " %s=%s", key, json_string_value(value));
+        else if (dump)
+            text_add(&label, " %s=%s", key, dump);
+        free(dump);
+    }
+    return label.text;
+}
+
+static unsigned add_bench(struct report *r, json_t *run)
+{
+    const char *suite = result_text(run, RF_SUITE);
+    const char *op = result_text(run, RF_OP);
+    char *label = bench_label(run);
+    struct report_bench *b;
+
+    for (unsigned i = 0; i < r->nbenches; i++) {
+        b = &r->benches[i];
+        if (strcmp(b->suite, suite) || strcmp(b->label, label))
+            continue;
+        free(label);
+        if (!b->op)
+            b->op = op;
+        return i;
+    }
+    r->benches = xrealloc(r->benches, (r->nbenches + 1) * sizeof(*b));
+    b = &r->benches[r->nbenches];
+    *b = (struct report_bench){.suite = suite,
+                               .name = result_text(run, RF_BENCH),
+                               .op = op,
+                               .label = label};
+    return r->nbenches++;
+}
+
+/* Where config.benchmarks names it, or behind those. */
+static unsigned bench_rank(const struct report *r, const struct report_bench *b)
+{
+    json_t *config = json_object_get(r->files[0].json, RF_CONFIG);
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(config, RF_BENCHMARKS), i, name)
+    {
+        const char *text = json_string_value(name);
+
+        if (text && !strcmp(text, b->name))
+            return i;
+    }
+    return i;
+}
+
+static bool bench_before(const struct report *r, const struct report_bench *a,
+                         const struct report_bench *b)
+{
+    unsigned x = suite_rank(a->suite), y = suite_rank(b->suite);
+
+    if (x != y)
+        return x < y;
+    if (x == SUITES && strcmp(a->suite, b->suite))
+        return strcmp(a->suite, b->suite) < 0;
+    return bench_rank(r, a) < bench_rank(r, b);
+}
+
+/* ---- Series ----------------------------------------------------------- */
+
+static unsigned add_series(struct report *r, unsigned file, const char *backend,
+                           const char *paging)
+{
+    struct report_series *s;
+
+    for (unsigned i = 0; i < r->nseries; i++) {
+        s = &r->series[i];
+        if (s->file == file && !strcmp(s->backend, backend) &&
+            same(s->paging, paging))
+            return i;
+    }
+    r->series = xrealloc(r->series, (r->nseries + 1) * sizeof(*s));
+    r->series[r->nseries] = (struct report_series){
+        .file = file, .backend = backend, .paging = paging};
+    return r->nseries++;
+}
+
+/* A row that isn't ok may not say its paging: then it belongs to the first
+ * series of its backend that does. */
+static unsigned find_series(struct report *r, unsigned file, json_t *run)
+{
+    const char *backend = result_text(run, RF_BACKEND);
+    const char *paging = result_text(run, RF_PAGING);
+
+    for (unsigned i = 0; !paging && i < r->nseries; i++)
+        if (r->series[i].file == file && !strcmp(r->series[i].backend, backend))
+            return i;
+    return add_series(r, file, backend, paging);
+}
+
+static unsigned backend_rank(const struct report *r, const char *backend)
+{
+    json_t *config = json_object_get(r->files[0].json, RF_CONFIG);
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(config, RF_BACKENDS), i, name)
+    {
+        if (same(json_string_value(name), backend))
+            return i;
+    }
+    for (i = 0; backends[i] && strcmp(backends[i]->name, backend);)
+        i++;
+    return i + 1000;
+}
+
+static bool series_before(const struct report *r, const struct report_series *a,
+                          const struct report_series *b)
+{
+    unsigned x = backend_rank(r, a->backend), y = backend_rank(r, b->backend);
+
+    if (x != y)
+        return x < y;
+    if (strcmp(a->backend, b->backend))
+        return strcmp(a->backend, b->backend) < 0;
+    return a->file < b->file;
+}
+
+/* The file's basename, numbered if others have the same. */
+static char *file_label(const struct report *r, unsigned file)
+{
+    for (unsigned i = 0; i < r->nfiles; i++)
+        if (i != file && !strcmp(r->files[i].name, r->files[file].name))
+            return xformat("%s", r->files[file].path);
+    return xformat("%s", r->files[file].name);
+}
+
+static void label_series(struct report *r)
+{
+    for (unsigned i = 0; i < r->nseries; i++) {
+        struct report_series *s = &r->series[i];
+        struct text label = {0};
+        unsigned pagings = 0;
+
+        for (unsigned k = 0; k < r->nseries; k++)
+            pagings += r->series[k].file == s->file &&
+                       !strcmp(r->series[k].backend, s->backend);
+        text_add(&label, "%s", s->backend);
+        if (pagings > 1)
+            text_add(&label, "/%s", s->paging ? s->paging : "?");
+        if (r->nfiles > 1) {
+            char *file = file_label(r, s->file);
+
+            text_add(&label, " (%s)", file);
+            free(file);
+        }
+        s->label = label.text;
+    }
+}
+
+/* ---- Rows ------------------------------------------------------------- */
+
+static int read_status(struct report_row *row, char why[REASON_MAX])
+{
+    const char *status = result_text(row->json, RF_STATUS);
+
+    for (unsigned i = 0; i < 4; i++) {
+        if (strcmp(status, report_status_names[i]))
+            continue;
+        row->status = i;
+        row->reason = result_text(row->json, RF_REASON);
+        return 0;
+    }
+    return fail_why(why, -EINVAL, "unknown status \"%.40s\"", status);
+}
+
+/* Every member of an object must be a number. */
+static int check_numbers(const json_t *run, const char *name,
+                         char why[REASON_MAX])
+{
+    json_t *object = json_object_get(run, name);
+    const char *key;
+    json_t *value;
+
+    if (!object)
+        return 0;
+    if (!json_is_object(object))
+        return fail_why(why, -EINVAL, "%s is not an object", name);
+    json_object_foreach(object, key, value)
+    {
+        if (!json_is_number(value))
+            return fail_why(why, -EINVAL, "%s.%.60s is not a number", name,
+                            key);
+    }
+    return 0;
+}
+
+static int read_figures(struct report *r, struct report_row *row,
+                        char why[REASON_MAX])
+{
+    json_t *cost = json_object_get(row->json, RF_TICKS_PER_OP);
+    json_t *ci = json_object_get(cost, RF_CI95);
+    const char *unit = result_text(row->json, RF_UNIT);
+    bool instructions;
+    int err;
+
+    if (!result_real(cost, RF_MEDIAN, &row->median))
+        return fail_why(why, -EINVAL, "ticks_per_op.median is not a number");
+    if (!json_is_number(json_array_get(ci, 0)) ||
+        !json_is_number(json_array_get(ci, 1)))
+        return fail_why(why, -EINVAL, "ticks_per_op.ci95 is not two numbers");
+    row->low = json_number_value(json_array_get(ci, 0));
+    row->high = json_number_value(json_array_get(ci, 1));
+    result_real(cost, RF_MAD, &row->mad);
+    row->noisy = json_is_true(json_object_get(row->json, RF_NOISY));
+    instructions = unit && !strcmp(unit, RF_UNIT_INSTRUCTIONS);
+    for (unsigned i = 0; i < r->nrows; i++) {
+        if (r->rows[i].status != ROW_OK)
+            continue;
+        if (instructions != r->instructions)
+            return fail_why(why, -EINVAL,
+                            "other rows have another unit; ticks and "
+                            "instructions make separate reports");
+        break;
+    }
+    r->instructions = instructions;
+    err = check_numbers(row->json, RF_EVENTS, why);
+    if (!err)
+        err = check_numbers(row->json, RF_EVENT_TICKS, why);
+    if (!err)
+        err = check_numbers(row->json, RF_TIME_SPLIT, why);
+    return err;
+}
+
+static int add_row(struct report *r, unsigned file, json_t *run,
+                   char why[REASON_MAX])
+{
+    struct report_row row = {.json = run};
+    int err = read_status(&row, why);
+
+    if (!err && row.status == ROW_OK)
+        err = read_figures(r, &row, why);
+    if (err)
+        return err;
+    row.bench = add_bench(r, run);
+    row.series = find_series(r, file, run);
+    for (unsigned i = 0; i < r->nrows; i++) {
+        if (r->rows[i].bench == row.bench && r->rows[i].series == row.series)
+            return fail_why(why, -EINVAL, "%.60s on %.30s is there twice",
+                            r->benches[row.bench].label,
+                            r->series[row.series].backend);
+    }
+    r->rows = xrealloc(r->rows, (r->nrows + 1) * sizeof(row));
+    r->rows[r->nrows++] = row;
+    return 0;
+}
+
+/* Selection sorts: the indices in the rows move with what they point at. */
+static void sort_benches(struct report *r)
+{
+    for (unsigned i = 0; i < r->nbenches; i++) {
+        unsigned least = i;
+        struct report_bench saved;
+
+        for (unsigned k = i + 1; k < r->nbenches; k++)
+            if (bench_before(r, &r->benches[k], &r->benches[least]))
+                least = k;
+        /* Shift, don't swap: equal ones keep their order. */
+        saved = r->benches[least];
+        memmove(&r->benches[i + 1], &r->benches[i],
+                (least - i) * sizeof(saved));
+        r->benches[i] = saved;
+        for (unsigned k = 0; k < r->nrows; k++) {
+            unsigned *b = &r->rows[k].bench;
+
+            if (*b == least)
+                *b = i;
+            else if (*b >= i && *b < least)
+                ++*b;
+        }
+    }
+}
+
+static void sort_series(struct report *r)
+{
+    for (unsigned i = 0; i < r->nseries; i++) {
+        unsigned least = i;
+        struct report_series saved;
+
+        for (unsigned k = i + 1; k < r->nseries; k++)
+            if (series_before(r, &r->series[k], &r->series[least]))
+                least = k;
+        saved = r->series[least];
+        memmove(&r->series[i + 1], &r->series[i], (least - i) * sizeof(saved));
+        r->series[i] = saved;
+        for (unsigned k = 0; k < r->nrows; k++) {
+            unsigned *s = &r->rows[k].series;
+
+            if (*s == least)
+                *s = i;
+            else if (*s >= i && *s < least)
+                ++*s;
+        }
+    }
+}
+
+static int add_file(struct report *r, const char *path, char why[REASON_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    unsigned file = r->nfiles;
+    char wrong[REASON_MAX];
+    json_t *json = result_load(path, why);
+    json_t *run;
+    size_t i;
+
+    if (!json)
+        return -EINVAL;
+    r->files = xrealloc(r->files, (file + 1) * sizeof(*r->files));
+    r->files[r->nfiles++] = (struct report_file){
+        .path = path, .name = slash ? slash + 1 : path, .json = json};
+    /* Rows that name their paging first, so that the others find them. */
+    for (int named = 1; named >= 0; named--) {
+        json_array_foreach(json_object_get(json, RF_RUNS), i, run)
+        {
+            if (!!result_text(run, RF_PAGING) != named)
+                continue;
+            if (add_row(r, file, run, wrong))
+                return fail_why(why, -EINVAL, "%.100s: runs[%zu]: %.120s", path,
+                                i, wrong);
+        }
+    }
+    return 0;
+}
+
+int report_load(struct report *r, char *const *paths, unsigned n,
+                char why[REASON_MAX])
+{
+    int err;
+
+    memset(r, 0, sizeof(*r));
+    for (unsigned i = 0; i < n; i++) {
+        err = add_file(r, paths[i], why);
+        if (err)
+            return err;
+    }
+    if (!r->nrows)
+        return fail_why(why, -EINVAL, "%.200s: holds no rows", paths[0]);
+    sort_benches(r);
+    sort_series(r);
+    label_series(r);
+    return 0;
+}
+
+void report_free(struct report *r)
+{
+    for (unsigned i = 0; i < r->nbenches; i++)
+        free(r->benches[i].label);
+    for (unsigned i = 0; i < r->nseries; i++)
+        free(r->series[i].label);
+    for (unsigned i = 0; i < r->nfiles; i++)
+        json_decref(r->files[i].json);
+    free(r->benches);
+    free(r->series);
+    free(r->rows);
+    free(r->files);
+    memset(r, 0, sizeof(*r));
+}

@@ -1,0 +1,357 @@
+/* Data of the stacked bars: exits per operation, where the time goes. */
+#include "report_tsv.h"
+#include "table.h"
+#include "util.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GUEST EV_COUNT      /* kinds beyond the events */
+#define REST (EV_COUNT + 1) /* known only as a part of a total */
+#define KINDS (EV_COUNT + 2)
+#define GROUP_GAP 0.5
+#define MAX_PANELS 8
+
+/* One bar: an amount of each kind, and what stands at its end. */
+struct stack {
+    double kind[KINDS];
+    double total;
+    char text[96];
+};
+
+struct stacks {
+    const struct report *r;
+    const char *suite;
+    /* False: the row has no bar. */
+    bool (*get)(const struct report_row *row, struct stack *stack);
+    const char *rest_label, *guest_label;
+    bool percent;
+    unsigned panels;
+    double top[MAX_PANELS], rows[MAX_PANELS], largest[MAX_PANELS];
+};
+
+/* An exit.* or a fault that the VMM handles, and not a sum or a part of
+ * others. */
+static bool is_exit(int ev)
+{
+    return (!strncmp(event_names[ev], "exit.", 5) && ev != EV_EXIT_TOTAL &&
+            ev != EV_EXIT_EMULATED) ||
+           ev == EV_FAULT_HIDDEN || ev == EV_FAULT_TRACE;
+}
+
+static bool get_exits(const struct report_row *row, struct stack *stack)
+{
+    double value, known = 0;
+    char figure[FIGURE_MAX];
+    bool any = false;
+
+    for (int ev = 0; ev < EV_COUNT; ev++) {
+        if (!is_exit(ev) ||
+            !report_event(row, RF_EVENTS, event_names[ev], &value))
+            continue;
+        any = true;
+        stack->kind[ev] = fmax(value, 0);
+        known += stack->kind[ev];
+    }
+    stack->total = known;
+    if (report_event(row, RF_EVENTS, event_names[EV_EXIT_TOTAL], &value)) {
+        any = true;
+        stack->kind[REST] = fmax(value - known, 0);
+        stack->total += stack->kind[REST];
+    }
+    snprintf(stack->text, sizeof(stack->text), "%s",
+             table_figure(stack->total, figure));
+    return any && stack->total >= 0.005;
+}
+
+/* Per cent of the time inside the backend and the VMM. */
+static bool get_split(const struct report_row *row, struct stack *stack)
+{
+    json_t *split = json_object_get(row->json, RF_TIME_SPLIT);
+    double guest, vmm, value, known = 0, total;
+    char figure[FIGURE_MAX];
+
+    if (!result_real(split, RF_GUEST, &guest) ||
+        !result_real(split, RF_VMM, &vmm) || guest < 0 || vmm < 0 ||
+        guest + vmm <= 0)
+        return false;
+    total = guest + vmm;
+    for (int ev = 0; ev < EV_COUNT; ev++) {
+        if (!report_event(row, RF_EVENT_TICKS, event_names[ev], &value) ||
+            value <= 0)
+            continue;
+        stack->kind[ev] = value;
+        known += value;
+    }
+    /* Ticks of events may exceed vmm a little: theirs lack the control's. */
+    if (known > vmm)
+        for (int ev = 0; ev < EV_COUNT; ev++)
+            stack->kind[ev] *= vmm / known;
+    for (int ev = 0; ev < EV_COUNT; ev++)
+        stack->kind[ev] *= 100 / total;
+    stack->kind[REST] = 100 * fmax(vmm - known, 0) / total;
+    stack->kind[GUEST] = 100 * guest / total;
+    stack->total = 100;
+    snprintf(stack->text, sizeof(stack->text), "%s ticks",
+             table_figure(total, figure));
+    return true;
+}
+
+static bool get(const struct stacks *p, unsigned bench, unsigned series,
+                struct stack *stack)
+{
+    const struct report_row *row = report_ok(p->r, bench, series);
+
+    memset(stack, 0, sizeof(*stack));
+    return row && p->get(row, stack);
+}
+
+/* The largest total of a benchmark; 0: it has no bar. */
+static double largest(const struct stacks *p, unsigned bench)
+{
+    struct stack stack;
+    double most = 0;
+
+    if (p->suite && strcmp(p->r->benches[bench].suite, p->suite))
+        return 0;
+    for (unsigned s = 0; s < p->r->nseries; s++)
+        if (get(p, bench, s, &stack))
+            most = fmax(most, stack.total);
+    return most;
+}
+
+/* Benchmarks whose totals differ by powers of ten can't share a linear axis:
+ * panels for up to 5, 50, 500 ... */
+static unsigned magnitude(const struct stacks *p, unsigned bench)
+{
+    double most = largest(p, bench);
+    unsigned m = 0;
+
+    for (double limit = 5; !p->percent && m + 1 < MAX_PANELS && most > limit;
+         limit *= 10)
+        m++;
+    return m;
+}
+
+/* 1, 2 or 5 times a power of ten, at least the value. */
+static double round_up(double value)
+{
+    double power = pow(10, floor(log10(value)));
+    static const double steps[] = {1, 1.5, 2, 3, 4, 5, 6, 8, 10};
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        if (value <= steps[i] * power * 1.0001)
+            return steps[i] * power;
+    return 10 * power;
+}
+
+/* Gives every kind that occurs an index in the legend. Returns how many. */
+static unsigned find_keys(const struct stacks *p, int key[KINDS])
+{
+    /* The guest first and the unattributed last. */
+    unsigned n = 0;
+    bool used[KINDS] = {false};
+    struct stack stack;
+
+    for (unsigned b = 0; b < p->r->nbenches; b++) {
+        if (p->suite && strcmp(p->r->benches[b].suite, p->suite))
+            continue;
+        for (unsigned s = 0; s < p->r->nseries; s++)
+            if (get(p, b, s, &stack))
+                for (unsigned k = 0; k < KINDS; k++)
+                    used[k] |= stack.kind[k] > stack.total * 0.001;
+    }
+    for (unsigned k = 0; k < KINDS; k++)
+        key[k] = -1;
+    if (used[GUEST])
+        key[GUEST] = n++;
+    for (unsigned k = 0; k < EV_COUNT; k++)
+        if (used[k])
+            key[k] = n++;
+    if (used[REST])
+        key[REST] = n++;
+    return n;
+}
+
+static const char *kind_name(unsigned kind)
+{
+    return kind == GUEST  ? "guest"
+           : kind == REST ? "unattributed"
+                          : event_names[kind];
+}
+
+static bool write_keys(const struct stacks *p, const int key[KINDS],
+                       const char *prefix)
+{
+    FILE *f = tsv_open(prefix, "keys");
+
+    if (!f)
+        return false;
+    for (int i = 0; i < KINDS; i++) {
+        for (unsigned k = 0; k < KINDS; k++) {
+            if (key[k] != i)
+                continue;
+            fprintf(f, "%s\t%s\t0\n", kind_name(k),
+                    k == GUEST  ? p->guest_label
+                    : k == REST ? p->rest_label
+                                : event_names[k]);
+        }
+    }
+    return tsv_close(f);
+}
+
+static unsigned put_bench(struct stacks *p, unsigned bench, unsigned panel,
+                          const int key[KINDS], FILE *bars, FILE *labels)
+{
+    double *y = &p->rows[panel];
+    const char *name = p->r->benches[bench].label;
+    struct stack stack;
+    unsigned n = 0;
+
+    for (unsigned s = 0; s < p->r->nseries; s++) {
+        double from = 0;
+        int count = 0;
+
+        if (!get(p, bench, s, &stack))
+            continue;
+        for (unsigned k = 0; k < KINDS; k++)
+            count = key[k] >= count ? key[k] + 1 : count;
+        for (int i = 0; i < count; i++) {
+            for (unsigned k = 0; k < KINDS; k++) {
+                if (key[k] != i || stack.kind[k] <= 0)
+                    continue;
+                fprintf(bars, "%u\t%.3f\t%d\t%.9g\t%.9g\n", panel, *y + 0.5, i,
+                        from, from + stack.kind[k]);
+                from += stack.kind[k];
+            }
+        }
+        fprintf(labels, "%u\t%.3f\t", panel, *y + 0.5);
+        tsv_field(labels, n ? "" : name);
+        fputc('\t', labels);
+        tsv_field(labels, p->r->series[s].label);
+        fprintf(labels, "\t%.9g\t", from);
+        tsv_field(labels, stack.text);
+        fputc('\n', labels);
+        *y += 1;
+        n++;
+    }
+    if (n)
+        *y += GROUP_GAP;
+    return n;
+}
+
+static bool write_panels(const struct stacks *p, const char *prefix)
+{
+    FILE *f = tsv_open(prefix, "panels");
+
+    if (!f)
+        return false;
+    for (unsigned i = 0; i < p->panels; i++)
+        fprintf(f, "%.3f\t%.3f\t%.9g\t\n", p->top[i], p->rows[i],
+                p->largest[i]);
+    return tsv_close(f);
+}
+
+static int write_stacks(struct stacks *p, const char *prefix,
+                        struct text *notes, struct tsv_sizes *sizes)
+{
+    FILE *bars = tsv_open(prefix, "bars"), *labels = tsv_open(prefix, "labels");
+    int key[KINDS], count = 0, lines;
+    double top = 0;
+    bool ok = bars && labels;
+
+    sizes->keys = find_keys(p, key);
+    for (unsigned m = 0; ok && m < MAX_PANELS; m++) {
+        unsigned panel = p->panels, n = 0;
+        double most = 0;
+
+        for (unsigned b = 0; b < p->r->nbenches; b++) {
+            if (largest(p, b) <= 0 || magnitude(p, b) != m)
+                continue;
+            most = fmax(most, largest(p, b));
+            n += put_bench(p, b, panel, key, bars, labels);
+        }
+        if (!n)
+            continue;
+        p->top[panel] = top;
+        p->largest[panel] = round_up(most);
+        top += p->rows[panel];
+        count += n;
+        p->panels++;
+    }
+    if (bars)
+        ok &= tsv_close(bars);
+    if (labels)
+        ok &= tsv_close(labels);
+    ok = ok && write_keys(p, key, prefix) && write_panels(p, prefix);
+    lines = tsv_notes(prefix, notes);
+    if (!ok || lines < 0)
+        return -EIO;
+    sizes->columns = p->panels;
+    sizes->rows = top;
+    sizes->notes = lines;
+    return count;
+}
+
+int tsv_exits(const struct report *r, const char *suite, const char *prefix,
+              struct tsv_sizes *sizes)
+{
+    struct stacks p = {
+        .r = r, .suite = suite, .get = get_exits, .rest_label = "unattributed"};
+    struct text notes = {0}, none = {0}, uncounted = {0};
+    double value;
+
+    for (unsigned b = 0; b < r->nbenches; b++)
+        if (largest(&p, b) <= 0)
+            text_list(&none, "%s", r->benches[b].label);
+    for (unsigned s = 0; s < r->nseries; s++) {
+        bool counted = false;
+
+        for (unsigned i = 0; i < r->nrows && !counted; i++)
+            for (int ev = 0; ev < EV_COUNT && !counted; ev++)
+                counted = r->rows[i].series == s &&
+                          r->rows[i].status == ROW_OK &&
+                          (is_exit(ev) || ev == EV_EXIT_TOTAL) &&
+                          report_event(&r->rows[i], RF_EVENTS, event_names[ev],
+                                       &value);
+        if (!counted)
+            text_list(&uncounted, "%s", r->series[s].label);
+    }
+    tsv_note(&notes,
+             "No bar: less than 0.005 exits per operation, or none "
+             "counted: ",
+             &none);
+    tsv_note(&notes, "No exits counted on: ", &uncounted);
+    text_add(&notes, "Unattributed: in the total that the VMM counts, but of "
+                     "a kind it doesn't tell. The number is the sum.\n");
+    return write_stacks(&p, prefix, &notes, sizes);
+}
+
+int tsv_split(const struct report *r, const char *suite, const char *prefix,
+              struct tsv_sizes *sizes)
+{
+    struct stacks p = {.r = r,
+                       .suite = suite,
+                       .get = get_split,
+                       .percent = true,
+                       .guest_label = "run loop (guest)",
+                       .rest_label = "VMM, other work"};
+    struct text notes = {0}, none = {0};
+
+    for (unsigned s = 0; s < r->nseries; s++) {
+        struct stack stack;
+        bool known = false;
+
+        for (unsigned b = 0; b < r->nbenches && !known; b++)
+            known = get(&p, b, s, &stack);
+        if (!known)
+            text_list(&none, "%s", r->series[s].label);
+    }
+    tsv_note(&notes, "The split isn't known for: ", &none);
+    text_add(&notes, "Run loop: inside the backend; for kvm that includes "
+                     "KVM's own work in the host kernel. The control loop is "
+                     "included. The number is the whole, per operation.\n");
+    return write_stacks(&p, prefix, &notes, sizes);
+}

@@ -1,0 +1,171 @@
+/* The report's tables on a terminal or in a pipe. */
+#include "report.h"
+#include "table.h"
+#include "util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char *cell(const struct report *r, unsigned bench, unsigned series)
+{
+    const struct report_row *row = report_find(r, bench, series);
+    char amount[FIGURE_MAX], spread[FIGURE_MAX];
+
+    if (!row)
+        return xstrdup("-");
+    if (row->status != ROW_OK)
+        return xstrdup(report_status_names[row->status]);
+    table_figure(row->median, amount);
+    report_spread(spread, row);
+    return xformat("%s%s%s%s%s", amount, spread[0] ? " " : "",
+                   spread[0] ? table_plus_minus() : "", spread,
+                   row->noisy ? " ~" : "");
+}
+
+static char *relative_cell(const struct report *r, unsigned bench,
+                           unsigned series)
+{
+    const struct report_row *row = report_ok(r, bench, series);
+    struct report_ratio ratio;
+    char amount[FIGURE_MAX];
+
+    if (!row || !report_relative(r, row, &ratio))
+        return xstrdup("-");
+    return xformat("%sx", table_figure(ratio.median, amount));
+}
+
+/* Whether the series has a row, or with relative a ratio, in the suite. */
+static bool in_suite(const struct report *r, const char *suite, unsigned series,
+                     bool relative)
+{
+    for (unsigned i = 0; i < r->nrows; i++) {
+        struct report_ratio ratio;
+
+        if (r->rows[i].series == series &&
+            !strcmp(r->benches[r->rows[i].bench].suite, suite) &&
+            (!relative || report_relative(r, &r->rows[i], &ratio)))
+            return true;
+    }
+    return false;
+}
+
+static void free_cells(char **cells)
+{
+    for (; *cells; cells++) {
+        free(*cells);
+        *cells = NULL;
+    }
+}
+
+/* Benchmarks down, series across; with relative, ratios instead of figures. */
+static void suite_table(const struct report *r, const char *suite,
+                        bool relative, FILE *out)
+{
+    unsigned *columns = xcalloc(r->nseries, sizeof(*columns)), n = 0;
+    char **cells = xcalloc(r->nseries + 3, sizeof(*cells));
+    struct table *t;
+
+    for (unsigned s = 0; s < r->nseries; s++)
+        if (in_suite(r, suite, s, relative))
+            columns[n++] = s;
+    if (!n)
+        goto done;
+    if (relative)
+        fprintf(out, "\n%s: time relative to native\n", suite);
+    else
+        fprintf(out,
+                "\n%s: %s per operation, control subtracted "
+                "(median and 95 %% interval)\n",
+                suite, report_unit_long(r));
+    cells[0] = xstrdup("benchmark");
+    for (unsigned i = 0; i < n; i++)
+        cells[i + 1] = xformat(">%s", r->series[columns[i]].label);
+    cells[n + 1] = relative ? NULL : xstrdup("one operation");
+    t = table_new((const char *const *)cells);
+    for (unsigned b = 0; b < r->nbenches; b++) {
+        if (strcmp(r->benches[b].suite, suite))
+            continue;
+        free_cells(cells);
+        cells[0] = xstrdup(r->benches[b].label);
+        for (unsigned i = 0; i < n; i++)
+            cells[i + 1] = relative ? relative_cell(r, b, columns[i])
+                                    : cell(r, b, columns[i]);
+        if (!relative)
+            cells[n + 1] = xstrdup(r->benches[b].op ? r->benches[b].op : "");
+        table_row(t, (const char *const *)cells);
+    }
+    table_print(t, out);
+    table_free(t);
+    free_cells(cells);
+done:
+    free(cells);
+    free(columns);
+}
+
+struct section {
+    FILE *out;
+    const char *title;
+    bool open;
+};
+
+static void section_open(struct section *s)
+{
+    if (!s->open)
+        fprintf(s->out, "\n%s\n", s->title);
+    s->open = true;
+}
+
+static void print_missing(void *opaque, const char *status, const char *reason,
+                          const char *rows)
+{
+    struct section *s = opaque;
+
+    section_open(s);
+    fprintf(s->out, "  %s: %s\n    %s\n", status, reason, rows);
+}
+
+static void print_sentence(void *opaque, const char *sentence)
+{
+    fprintf(opaque, "  %s\n", sentence);
+}
+
+static void print_warnings(const struct report *r, FILE *out)
+{
+    struct section s = {.out = out, .title = "Warnings"};
+    json_t *warning;
+    size_t i;
+
+    for (unsigned f = 0; f < r->nfiles; f++) {
+        json_array_foreach(json_object_get(r->files[f].json, RF_WARNINGS), i,
+                           warning)
+        {
+            const char *advice = result_text(warning, RF_ADVICE);
+
+            section_open(&s);
+            fprintf(out, "  %s%s%s\n", result_text(warning, RF_TEXT),
+                    advice ? ". Advice: " : "", advice ? advice : "");
+        }
+    }
+}
+
+void report_tables(const struct report *r, FILE *out)
+{
+    struct section missing = {.out = out, .title = "Not measured"};
+    bool noisy = false;
+
+    fputs("Summary\n", out);
+    report_summary(r, print_sentence, out);
+    for (const char *s = report_next_suite(r, NULL); s;
+         s = report_next_suite(r, s)) {
+        suite_table(r, s, false, out);
+        suite_table(r, s, true, out);
+    }
+    for (unsigned i = 0; i < r->nrows; i++)
+        noisy |= r->rows[i].noisy;
+    if (noisy)
+        fputs("\n~ noisy: the interval is wide against the median, or the "
+              "control is unstable\n",
+              out);
+    report_missing(r, print_missing, &missing);
+    print_warnings(r, out);
+}

@@ -1,0 +1,2 @@
+# Cost of one operation on each backend.
+load dir.'/bars.gp'

@@ -1,0 +1,2 @@
+# Exits per operation, stacked by kind of event.
+load dir.'/stack.gp'

@@ -1,0 +1,57 @@
+# Horizontal stacked bars in panels, one bar a benchmark and backend.
+#
+#   panels.tsv  top rows largest title      top and rows in bar heights
+#   bars.tsv    panel y key from to
+#   labels.tsv  panel y benchmark backend end text    end: where the bar ends
+#   keys.tsv    event label -
+#   notes.tsv   text
+
+load dir.'/style.gp'
+row_height = 16.
+panel_gap = 62.
+body_top = title_height + key_height + 6
+panels = columns
+page_height = body_top + rows * row_height + panels * panel_gap + notes_height
+load dir.'/page.gp'
+
+bars = data.'.bars.tsv'
+labels = data.'.labels.tsv'
+array panel_top[panels]
+array panel_rows[panels]
+array panel_max[panels]
+array panel_title[panels]
+stats data.'.panels.tsv' using \
+    (panel_top[int($0) + 1] = $1, panel_rows[int($0) + 1] = $2, \
+     panel_max[int($0) + 1] = $3, panel_title[int($0) + 1] = strcol(4), 0) \
+    nooutput
+
+set key at screen 0.5,page(title_height + 2) center top horizontal \
+    maxcols key_columns width 1 samplen 1.5 noautotitle
+set lmargin at screen 210. / page_width
+set rmargin at screen (page_width - 90.) / page_width
+set format x '%g'
+
+do for [p = 1:panels] {
+    top = body_top + panel_top[p] * row_height + (p - 1) * panel_gap + 12
+    set tmargin at screen page(top)
+    set bmargin at screen page(top + panel_rows[p] * row_height)
+    set xrange [0 : panel_max[p]]
+    set yrange [panel_rows[p] : 0]
+    set xlabel xlabel.(panel_title[p] ne '' ? ' ('.panel_title[p].')' : '') \
+        offset 0,0.4
+    if (p > 1) { unset key; unset label }
+    plot for [i = 1:keys] bars using \
+            (int($1) == p - 1 && int($3) == i - 1 ? $4 : NaN):2:4:5:($2 - 0.42):($2 + 0.42) \
+            with boxxyerror fs pattern kind_pattern(key_name[i]) \
+            lc rgb kind_colour(key_name[i]), \
+        labels using (int($1) == p - 1 ? $5 : NaN):2:6 with labels left \
+            offset char 0.6,0 font 'sans-serif,11', \
+        labels using (int($1) == p - 1 ? 0 : NaN):2:4 with labels right \
+            offset char -0.6,0 font 'sans-serif,11' tc rgb '#404040', \
+        labels using (int($1) == p - 1 ? 0 : NaN):2:3 with labels right \
+            offset char -10,0, \
+        for [i = 1:keys] keyentry with boxes \
+            fs pattern kind_pattern(key_name[i]) \
+            lc rgb kind_colour(key_name[i]) title key_label[i]
+}
+unset multiplot
