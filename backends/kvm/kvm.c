@@ -111,9 +111,9 @@ static int route_lines(struct kvm_vm *k, char why[REASON_MAX])
     return 0;
 }
 
-/* A VMCALL on AMD, or a VMMCALL on Intel, is an undefined opcode. By default KVM
- * instead writes the right one over it, and where it emulates ring 0, it does so
- * for ever. */
+/* A VMCALL on AMD, or a VMMCALL on Intel, is an undefined opcode. By default
+ * KVM instead writes the right one over it, and where it emulates ring 0, it
+ * does so for ever. */
 static void keep_hypercalls(struct kvm_vm *k)
 {
     int known = ioctl(k->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_DISABLE_QUIRKS2);
@@ -277,7 +277,7 @@ const struct backend backend_kvm = {
     .name = "kvm",
     .summary = "the kernel's KVM through /dev/kvm, devices in this process",
     .class = BACKEND_VCPU,
-    .caps = CAP_IRQCHIP,
+    .caps = CAP_IRQCHIP | CAP_SANDBOX,
     .probe = kvm_probe,
     .paging = kvm_paging,
     .vm_size = sizeof(struct kvm_vm),

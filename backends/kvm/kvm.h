@@ -34,7 +34,7 @@ struct kvm_vm {
     pid_t tid; /* of the thread that was last inside run(); 0: none yet */
     uint64_t tsc_khz;
     bool timer_made;
-    timer_t timer; /* for vm.deadline, made on first use by thread tid */
+    timer_t timer; /* belongs to thread tid */
     unsigned msr_count;
     uint32_t msr[KVM_MSRS_MAX]; /* those that this host can save */
     struct kvm_stats stats[2];  /* vCPU, VM */

@@ -25,7 +25,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 int kvm_run_init(struct kvm_vm *k, char why[REASON_MAX])
 {
     struct sigaction action = {.sa_sigaction = on_signal,
-                               .sa_flags = SA_SIGINFO};
+                               .sa_flags = SA_SIGINFO | SA_RESTART};
 
     (void)k;
     sigemptyset(&action.sa_mask);
@@ -54,45 +54,50 @@ void kvm_kick(struct vm *vm)
     errno = saved;
 }
 
-/* The thread that runs the vCPU takes the signal and owns the timer. */
-static void adopt_thread(struct kvm_vm *k)
-{
-    pid_t self = syscall(SYS_gettid);
-    sigset_t set;
+/* A vCPU that halts with IF = 0 sleeps in the kernel for ever and KVM says
+ * nothing, so somebody must look from time to time. */
+#define LOOK_SECONDS 1
 
-    if (k->tid == self)
-        return;
-    if (k->timer_made) {
-        timer_delete(k->timer);
-        k->timer_made = false;
+/* The timer goes off after ticks, or after LOOK_SECONDS if that is sooner, and
+ * then every LOOK_SECONDS. */
+static int arm_timer(struct kvm_vm *k, uint64_t ticks)
+{
+    struct itimerspec when = {.it_interval.tv_sec = LOOK_SECONDS,
+                              .it_value.tv_sec = LOOK_SECONDS};
+
+    if (k->tsc_khz && ticks / 1000 / k->tsc_khz < LOOK_SECONDS) {
+        when.it_value.tv_sec = 0;
+        /* 0 would disarm; late is better than early. */
+        when.it_value.tv_nsec = ticks * 1000000 / k->tsc_khz + 1;
+        if (when.it_value.tv_nsec > 999999999)
+            when.it_value.tv_nsec = 999999999;
     }
-    sigemptyset(&set);
-    sigaddset(&set, KVM_KICK_SIGNAL);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    __atomic_store_n(&k->tid, self, __ATOMIC_SEQ_CST);
+    return timer_settime(k->timer, 0, &when, NULL) < 0 ? -errno : 0;
 }
 
-/* Returns false where no timer can be had. */
-static bool arm_timer(struct kvm_vm *k, uint64_t ticks)
+/* The thread that runs the vCPU takes the signal and owns the timer. */
+static int adopt_thread(struct kvm_vm *k)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
                              .sigev_signo = KVM_KICK_SIGNAL,
                              .sigev_value.sival_ptr = k};
-    struct itimerspec when = {0};
-    uint64_t ns;
+    pid_t self = syscall(SYS_gettid);
+    sigset_t set;
 
-    if (!k->timer_made) {
-        event._sigev_un._tid = k->tid;
-        if (timer_create(CLOCK_MONOTONIC, &event, &k->timer) < 0)
-            return false;
-        k->timer_made = true;
-    }
-    ns = k->tsc_khz ? (unsigned __int128)ticks * 1000000 / k->tsc_khz : ticks;
-    when.it_value.tv_sec = ns / 1000000000;
-    when.it_value.tv_nsec = ns % 1000000000;
-    if (!when.it_value.tv_sec && !when.it_value.tv_nsec)
-        when.it_value.tv_nsec = 1; /* 0 would disarm */
-    return !timer_settime(k->timer, 0, &when, NULL);
+    if (k->tid == self)
+        return 0;
+    if (k->timer_made)
+        timer_delete(k->timer);
+    k->timer_made = false;
+    event._sigev_un._tid = self;
+    if (timer_create(CLOCK_MONOTONIC, &event, &k->timer) < 0)
+        return -errno;
+    k->timer_made = true;
+    sigemptyset(&set);
+    sigaddset(&set, KVM_KICK_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    __atomic_store_n(&k->tid, self, __ATOMIC_SEQ_CST);
+    return arm_timer(k, UINT64_MAX);
 }
 
 static void do_io(struct kvm_vm *k)
@@ -154,8 +159,6 @@ static uint64_t rip_of(struct kvm_vm *k)
     return regs.rip;
 }
 
-/* A halted vCPU with IF = 0 would sleep in the kernel for ever; whoever kicks
- * it learns that. */
 static bool is_dead(struct kvm_vm *k)
 {
     struct kvm_mp_state mp;
@@ -164,19 +167,22 @@ static bool is_dead(struct kvm_vm *k)
            mp.mp_state == KVM_MP_STATE_HALTED;
 }
 
-static int leave(struct kvm_vm *k, struct vm_exit *exit, bool kicked)
+/* KVM_RUN was interrupted. Returns true when that is for the caller of run().
+ */
+static bool interrupted(struct kvm_vm *k, struct vm_exit *exit, bool kicked,
+                        bool expired)
 {
-    /* In this order: a kick in between sets both again, and the next run()
-     * sees the flag. */
+    /* In this order: a kick in between sets both again, and is seen later. */
     if (kicked)
         __atomic_and_fetch(&k->vm.attention, ~ATTN_KICK, __ATOMIC_SEQ_CST);
     __atomic_store_n(&k->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-    exit->kind = kicked ? EXIT_KICKED : EXIT_TIMER;
-    if (kicked && is_dead(k)) {
+    if (is_dead(k)) {
         exit->kind = EXIT_HLT_DEAD;
         exit->rip = rip_of(k);
+        return true;
     }
-    return 0;
+    exit->kind = kicked ? EXIT_KICKED : EXIT_TIMER;
+    return kicked || expired;
 }
 
 static void internal_error(struct kvm_vm *k, struct vm_exit *exit)
@@ -259,43 +265,50 @@ static bool handle_exit(struct kvm_vm *k, struct vm_exit *exit)
     }
 }
 
+/* Whether the deadline has passed; if not, the timer stands for it. */
+static bool check_deadline(struct kvm_vm *k, uint64_t *armed)
+{
+    struct vm *vm = &k->vm;
+    uint64_t now;
+
+    if (vm->deadline == UINT64_MAX)
+        return false;
+    now = vm->bus->now(vm->bus->opaque);
+    if (now >= vm->deadline)
+        return true;
+    if (*armed != vm->deadline && arm_timer(k, vm->deadline - now) == 0)
+        *armed = vm->deadline;
+    return false;
+}
+
 int kvm_run(struct vm *vm, struct vm_exit *exit)
 {
     struct kvm_vm *k = (struct kvm_vm *)vm;
-    uint64_t armed = UINT64_MAX; /* the deadline the timer stands for */
+    uint64_t armed = UINT64_MAX; /* the deadline that the timer stands for */
+    int err;
 
     *exit = (struct vm_exit){0};
     if (vm->trap_exceptions)
         return fail(exit, ENOTSUP, "KVM cannot report exceptions");
-    adopt_thread(k);
+    err = adopt_thread(k);
+    if (err)
+        return fail(exit, -err, "the vCPU's timer");
     for (;;) {
         bool kicked =
             __atomic_load_n(&vm->attention, __ATOMIC_SEQ_CST) & ATTN_KICK;
-        bool expired = false;
+        bool expired = check_deadline(k, &armed);
 
-        if (vm->deadline != UINT64_MAX) {
-            uint64_t now = vm->bus->now(vm->bus->opaque);
-
-            expired = now >= vm->deadline;
-            if (!expired && armed != vm->deadline) {
-                if (!arm_timer(k, vm->deadline - now))
-                    return fail(exit, errno, "timer");
-                armed = vm->deadline;
-            }
-        }
         /* KVM finishes a pending port or memory read, then comes back. */
         if (kicked || expired)
             __atomic_store_n(&k->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
         if (ioctl(k->vcpu_fd, KVM_RUN, 0) < 0) {
             if (errno != EINTR)
                 return fail(exit, errno, "KVM_RUN");
-            if (kicked || expired)
-                return leave(k, exit, kicked);
-            /* A kick sets its flag first, so clearing this loses none. */
-            __atomic_store_n(&k->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-            continue;
-        }
-        if (handle_exit(k, exit))
+            if (interrupted(k, exit, kicked, expired))
+                return 0;
+            armed = UINT64_MAX;
+        } else if (handle_exit(k, exit)) {
             return exit->kind == EXIT_ERROR ? -EIO : 0;
+        }
     }
 }

@@ -1,4 +1,4 @@
-/* Foreign VMMs: command lines, exit statuses, the disk image. */
+/* Foreign VMMs and native programs: command lines, the disk image. */
 #include "backends/foreign/argv.h"
 #include "backends/foreign/foreign.h"
 #include "guest/abi/abi.h"
@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -115,43 +114,6 @@ static void test_native_command(void **state)
     argv_free(argv);
 }
 
-/* As waitpid() encodes them. */
-#define EXITED(code) ((code) << 8)
-#define KILLED(signal) (signal)
-
-static void test_status(void **state)
-{
-    char why[REASON_MAX] = "";
-
-    (void)state;
-    assert_true(WIFEXITED(EXITED(33)) && WEXITSTATUS(EXITED(33)) == 33);
-    assert_int_equal(foreign_end_of(EXITED(33), "a warning\n", why),
-                     FOREIGN_OK);
-    assert_string_equal(why, "");
-    assert_int_equal(foreign_end_of(EXITED(35), NULL, why), FOREIGN_PANIC);
-    assert_string_equal(why, "the guest panicked");
-    assert_int_equal(foreign_end_of(EXITED(1), "first\nqemu: no\n\n", why),
-                     FOREIGN_DIED);
-    assert_string_equal(why, "qemu: no");
-    assert_int_equal(foreign_end_of(EXITED(0), "", why), FOREIGN_DIED);
-    assert_non_null(strstr(why, "reset"));
-    assert_int_equal(foreign_end_of(EXITED(4), " \n", why), FOREIGN_DIED);
-    assert_non_null(strstr(why, "status 4"));
-    assert_int_equal(foreign_end_of(KILLED(9), NULL, why), FOREIGN_DIED);
-    assert_non_null(strstr(why, "signal 9"));
-}
-
-static void test_long_error_is_cut(void **state)
-{
-    char errors[2000], why[REASON_MAX];
-
-    (void)state;
-    memset(errors, 'x', sizeof(errors) - 1);
-    errors[sizeof(errors) - 1] = 0;
-    assert_int_equal(foreign_end_of(EXITED(1), errors, why), FOREIGN_DIED);
-    assert_in_range(strlen(why), 100, REASON_MAX - 1);
-}
-
 static void test_disk_image(void **state)
 {
     char dir[] = "/tmp/trapmark-disk-XXXXXX", path[64], why[REASON_MAX] = "";
@@ -188,8 +150,6 @@ int main(void)
         cmocka_unit_test(test_optional_parts),
         cmocka_unit_test(test_accelerators_differ),
         cmocka_unit_test(test_native_command),
-        cmocka_unit_test(test_status),
-        cmocka_unit_test(test_long_error_is_cut),
         cmocka_unit_test(test_disk_image),
     };
 

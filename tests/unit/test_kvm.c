@@ -307,11 +307,13 @@ static void test_early_kick_is_kept(void **state)
 /* hlt with IF = 0 */
 static void test_dead_halt(void **state)
 {
-    struct rig *r = RIG(0, 0xf4);
+    struct rig *kicked = RIG(0, 0xf4), *left_alone = RIG(0, 0xf4);
 
     (void)state;
-    assert_int_equal(run_and_kick(r).kind, EXIT_HLT_DEAD);
-    rig_free(r);
+    assert_int_equal(run_and_kick(kicked).kind, EXIT_HLT_DEAD);
+    assert_int_equal(rig_run(left_alone).kind, EXIT_HLT_DEAD);
+    rig_free(kicked);
+    rig_free(left_alone);
 }
 
 static void test_deadline(void **state)
