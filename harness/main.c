@@ -62,7 +62,7 @@ static int finish(int status)
 int main(int argc, char **argv)
 {
     const struct command *command;
-    char *help[] = {NULL, "--help", NULL};
+    char *help[] = {argv[0], NULL, "--help", NULL};
 
     /* For the width of characters in tables; numbers stay as in C. */
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8"))
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "help")) {
         command = find_command(argv[2]);
-        argv = help - 1;
+        argv = help;
         argc = 3;
     } else if (argv[1][0] == '-') {
         cli_unknown("option", argv[1],

@@ -206,50 +206,50 @@ static void decide(struct runner_result *r, enum row_status status,
     va_end(args);
 }
 
+/* QEMU's exit status for a byte written to isa-debug-exit. */
+#define DEBUG_EXIT(byte) ((byte) << 1 | 1)
+
 /* How the process ended, in words; "" where it ended well. */
-static void describe_status(const struct watch *w, int status, char text[256])
+static void describe_status(const struct watch *w, int status,
+                            char text[REASON_MAX])
 {
-    bool foreign = w->job->backend->class == BACKEND_FOREIGN;
     const char *last = w->err_last;
 
+    bool foreign = w->job->backend->class == BACKEND_FOREIGN;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
     *text = '\0';
-    if (WIFSIGNALED(status)) {
-        snprintf(text, 256, "its process died of signal %d (%s)%s%s",
-                 WTERMSIG(status), strsignal(WTERMSIG(status)),
-                 *last ? ": " : "", last);
-    } else if (foreign) {
-        /* isa-debug-exit: (value << 1) | 1 */
-        if (WEXITSTATUS(status) == (TM_EXIT_OK << 1 | 1))
-            return;
-        if (WEXITSTATUS(status) == (TM_EXIT_PANIC << 1 | 1))
-            snprintf(text, 256, "the guest panicked");
-        else if (!WEXITSTATUS(status) && !*last)
-            snprintf(text, 256, "the VMM ended without the guest's power-off "
-                                "(triple fault)");
-        else
-            snprintf(text, 256, "the VMM ended with status %d%s%s",
-                     WEXITSTATUS(status), *last ? ": " : "", last);
-    } else if (WEXITSTATUS(status)) {
-        snprintf(text, 256, "its process ended with status %d%s%s",
-                 WEXITSTATUS(status), *last ? ": " : "", last);
-    }
+    if (WIFSIGNALED(status))
+        set_why(text, "its process died of signal %d (%s)%s%s",
+                WTERMSIG(status), strsignal(WTERMSIG(status)),
+                *last ? ": " : "", last);
+    else if (foreign && code == DEBUG_EXIT(TM_EXIT_OK))
+        return;
+    else if (foreign && code == DEBUG_EXIT(TM_EXIT_PANIC))
+        set_why(text, "the guest panicked without saying why");
+    else if (foreign && !code)
+        set_why(text, "the guest reset the machine without a word (triple "
+                      "fault)%s%s", *last ? "; last message: " : "", last);
+    else if (code)
+        set_why(text, "its process ended with status %d%s%s", code,
+                *last ? ": " : "", last);
 }
 
 /* The runner's own word on how the machine ended, "" where all is well. */
-static void describe_report(const struct watch *w, char text[256])
+static void describe_report(const struct watch *w, char text[REASON_MAX])
 {
     const struct child_report *c = &w->report;
+    const char *why = c->machine.why;
     char name[64];
 
     *text = '\0';
     if (c->kind == CHILD_DENIED)
-        snprintf(text, 256, "the sandbox stopped the runner: it called %s",
-                 sandbox_call_name(c->number, name));
+        set_why(text, "the sandbox stopped the runner: it called %s",
+                sandbox_call_name(c->number, name));
     else if (c->kind == CHILD_FAILED)
-        snprintf(text, 256, "%.*s", REASON_MAX - 1, c->why);
+        set_why(text, "%s", c->why);
     else if (c->machine.end != END_OK)
-        snprintf(text, 256, "%.*s", REASON_MAX - 1,
-                 *c->machine.why ? c->machine.why : "the machine gave no reason");
+        set_why(text, "%s", *why ? why : "the machine gave no reason");
 }
 
 static void copy_report(struct watch *w)
@@ -289,7 +289,7 @@ static void judge(struct watch *w, int status)
 {
     struct runner_result *r = w->result;
     struct guest_log *log = &w->log;
-    char ended[256], machine[256] = "";
+    char ended[REASON_MAX], machine[REASON_MAX] = "";
 
     describe_status(w, status, ended);
     if (w->report_len == sizeof(w->report)) {
@@ -298,7 +298,7 @@ static void judge(struct watch *w, int status)
         describe_report(w, machine);
         copy_report(w);
     } else if (w->job->backend->class == BACKEND_VCPU && !*ended) {
-        snprintf(ended, sizeof(ended), "its process ended without a word");
+        set_why(ended, "its process ended without a word");
     }
     if (log->panic)
         decide(r, ROW_FAILED, "guest panic: %.*s", REASON_MAX - 20,

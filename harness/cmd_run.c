@@ -1,0 +1,230 @@
+/* `trapmark run`: measure benchmarks on backends. */
+#include "cmd.h"
+#include "runtable.h"
+#include "session.h"
+#include "util.h"
+
+#include "../guest/lib/bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEY_BATCH = 256, KEY_PAGING, KEY_DETERMINISTIC, KEY_EVENTS, KEY_GUEST,
+       KEY_INITRD, KEY_DISK, KEY_SEED, KEY_TIMEOUT, KEY_RESUME };
+
+static const struct argp_option options[] = {
+    {"backends", 'b', "B,..", 0,
+     "on these backends (default: all that are available)", 1},
+    {"benchmarks", 't', "T,..", 0, "these benchmarks; see trapmark list", 1},
+    {"suites", 's', "SUITE,..", 0,
+     "these suites: micro compute io mixed paper quick (default: quick, unless "
+     "-t names something)", 1},
+    {"samples", 'n', "N", 0,
+     "batches a row, half of them in each of two rounds (default 20; 4 when "
+     "deterministic)", 2},
+    {"batch-us", KEY_BATCH, "N", 0,
+     "least duration of a batch in microseconds (default 1000)", 2},
+    {"seed", KEY_SEED, "N", 0, "for whatever is random (default 1)", 2},
+    {"deterministic", KEY_DETERMINISTIC, NULL, 0,
+     "guest time is retired instructions, one a nanosecond: figures are exact "
+     "and in instructions", 2},
+    {"paging", KEY_PAGING, "POLICY", 0,
+     "memory virtualization, where a backend has a choice", 2},
+    {"events", KEY_EVENTS, "E,..", 0,
+     "perf events by libpfm4 name (default: cycles, instructions, task-clock, "
+     "context-switches, page-faults, as far as the host has them)", 2},
+    {"timeout", KEY_TIMEOUT, "S", 0,
+     "seconds until a row's process is killed (default 60)", 2},
+    {"guest", KEY_GUEST, "FILE", 0, "another guest kernel", 3},
+    {"initrd", KEY_INITRD, "FILE", 0, "another initrd", 3},
+    {"disk", KEY_DISK, "FILE", 0, "another raw disk image", 3},
+    {"output", 'o', "FILE", 0,
+     "write the result file (- is standard output); finished rows are kept in "
+     "FILE.journal until then", 4},
+    {"resume", KEY_RESUME, NULL, 0,
+     "keep the rows of FILE.journal that an interrupted run left", 4},
+    {"verbose", 'v', NULL, 0, "show what guests print and each row", 4},
+    {0}};
+
+static uint64_t number(const char *option, const char *text, uint64_t min,
+                       uint64_t max)
+{
+    uint64_t value;
+
+    if (!parse_number(text, min, max, &value))
+        cli_usage("--%s takes a number from %llu to %llu, not '%s'", option,
+                  (unsigned long long)min, (unsigned long long)max, text);
+    return value;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct session_options *o = state->input;
+
+    switch (key) {
+    case 'b':
+        o->request.backends = arg;
+        break;
+    case 't':
+        o->request.benches = arg;
+        break;
+    case 's':
+        o->request.suites = arg;
+        break;
+    case 'n':
+        o->samples = number("samples", arg, 1, MEASURE_MAX_SAMPLES);
+        break;
+    case KEY_BATCH:
+        o->batch_us = number("batch-us", arg, 1, 10000000);
+        break;
+    case KEY_SEED:
+        o->seed = number("seed", arg, 0, INT64_MAX);
+        break;
+    case KEY_DETERMINISTIC:
+        o->deterministic = o->request.deterministic = true;
+        break;
+    case KEY_PAGING:
+        o->paging = arg;
+        break;
+    case KEY_EVENTS:
+        o->events = arg;
+        break;
+    case KEY_TIMEOUT:
+        o->timeout_s = number("timeout", arg, 1, 86400);
+        break;
+    case KEY_GUEST:
+        o->guest = arg;
+        break;
+    case KEY_INITRD:
+        o->initrd = arg;
+        break;
+    case KEY_DISK:
+        o->disk = arg;
+        break;
+    case 'o':
+        o->output = arg;
+        break;
+    case KEY_RESUME:
+        o->resume = true;
+        break;
+    case 'v':
+        o->verbose = true;
+        break;
+    case ARGP_KEY_ARG:
+        cli_usage("'%s' is no option; benchmarks are named with -t", arg);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+/* The command line as one string, quoted where a shell would need it. */
+static char *join(int argc, char **argv)
+{
+    char *line = xstrdup(argv[0]);
+
+    for (int i = 1; i < argc; i++) {
+        bool plain = argv[i][0] && !strpbrk(argv[i], " \t\n'\"\\$`*?[]()<>|&;!");
+        char *more = xformat(plain ? "%s %s" : "%s '%s'", line, argv[i]);
+
+        free(line);
+        line = more;
+    }
+    return line;
+}
+
+static void check_list(const char *option, const char *list)
+{
+    if (list && !list[strspn(list, ",")])
+        cli_usage("--%s names nothing", option);
+}
+
+static void check_options(struct session_options *o)
+{
+    check_list("backends", o->request.backends);
+    check_list("benchmarks", o->request.benches);
+    check_list("suites", o->request.suites);
+    check_list("events", o->events);
+    if (!o->samples)
+        o->samples = o->deterministic ? 4 : 20;
+    if (o->resume && (!o->output || !strcmp(o->output, "-")))
+        cli_usage("--resume needs -o FILE: the journal is kept beside it");
+    if (o->disk && access(o->disk, R_OK))
+        cli_usage("%s: %s", o->disk, strerror(errno));
+}
+
+static int exit_code(const struct session *s)
+{
+    if (s->interrupted)
+        return EXIT_INTERRUPTED;
+    if (s->failed)
+        return EXIT_FAILED;
+    return s->ok ? EXIT_OK : EXIT_NOTHING;
+}
+
+/* Saves and says where everything is. */
+static int deliver(struct session *s, int status)
+{
+    const char *output = s->options->output, *journal;
+    char why[REASON_MAX];
+
+    if (!output)
+        return status;
+    if (!session_save(s, why)) {
+        if (s->interrupted)
+            cli_say("interrupted; %u rows are in %s, --resume goes on from "
+                    "there", s->ok + s->failed + s->skipped, output);
+        return status;
+    }
+    journal = s->journal ? journal_path(s->journal) : NULL;
+    if (journal)
+        cli_say("%s; the finished rows are in %s", why, journal);
+    else
+        cli_say("%s; the finished rows are lost, there was no place for a "
+                "journal either", why);
+    return status == EXIT_INTERRUPTED ? status : EXIT_FAILED;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    static const struct argp argp = {
+        options, parse_option, NULL,
+        "Measure benchmarks on backends.\v"
+        "Exit codes: 0 every row ok or skipped, 1 a row failed or the output "
+        "could not be written, 2 bad usage or input, 77 nothing could run, "
+        "130 interrupted.", NULL, NULL, NULL};
+    struct session_options o = {
+        .batch_us = 1000, .seed = 1, .timeout_s = 60};
+    char why[REASON_MAX], *command = join(argc, argv), *disk = NULL;
+    struct session session;
+    struct image image;
+    int status;
+
+    cli_parse(&argp, argc, argv, &o);
+    check_options(&o);
+    o.command = command;
+    if (o.disk)
+        o.disk = disk = realpath(o.disk, NULL);
+    if (image_open(&image, o.guest, o.initrd, why) ||
+        machine_check_kernel(image.kernel, why))
+        cli_usage("%s", why);
+    if (o.output && strcmp(o.output, "-"))
+        make_parents(o.output); /* what fails here is reported when saving */
+    if (session_run(&session, &o, &image, why)) {
+        cli_say("%s", why);
+        status = EXIT_USAGE;
+    } else {
+        runtable_print(&session, o.output && !strcmp(o.output, "-") ? stderr
+                                                                     : stdout);
+        fflush(stdout);
+        status = deliver(&session, exit_code(&session));
+    }
+    session_free(&session);
+    image_close(&image);
+    free(disk);
+    free(command);
+    return status;
+}

@@ -1,0 +1,233 @@
+/* The tables that `run` prints. */
+#include "runtable.h"
+#include "table.h"
+#include "util.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const json_t *run_of(const struct session *s, size_t bench,
+                            size_t backend)
+{
+    return s->plan.rows[bench * s->plan.backend_count + backend].json;
+}
+
+static bool is_ok(const json_t *run)
+{
+    return run && !strcmp(result_text(run, RF_STATUS), RF_STATUS_OK);
+}
+
+static bool median_of(const json_t *run, double *median)
+{
+    return is_ok(run) && result_real(json_object_get(run, RF_TICKS_PER_OP),
+                                     RF_MEDIAN, median);
+}
+
+/* KVM says in its heading what drives it. */
+static char *heading(const struct session *s, size_t backend)
+{
+    const char *name = s->plan.backends[backend]->name;
+    const struct kvm_facts *k = &s->host.kvm;
+
+    if (k->available && (!strcmp(name, "kvm") || !strcmp(name, "qemu-kvm")))
+        return xformat(">%s (%s)", name, k->module);
+    return xformat(">%s", name);
+}
+
+/* "1234 ±2%", "~" where noisy; a word where there is no figure. */
+static char *figure_cell(const json_t *run)
+{
+    const json_t *figure = json_object_get(run, RF_TICKS_PER_OP);
+    const json_t *interval = json_object_get(figure, RF_CI95);
+    bool noisy = json_is_true(json_object_get(run, RF_NOISY));
+    double median, low, high, percent;
+    char number[16], spread[8];
+
+    if (!run)
+        return xstrdup("");
+    if (!median_of(run, &median))
+        return xstrdup(strcmp(result_text(run, RF_STATUS), RF_STATUS_SKIPPED)
+                           ? result_text(run, RF_STATUS)
+                           : "-");
+    low = json_number_value(json_array_get(interval, 0));
+    high = json_number_value(json_array_get(interval, 1));
+    table_figure(median, number);
+    if (fabs(median) < 1)
+        return xformat("%s%s", noisy ? "~" : "", number);
+    percent = (high - low) / 2 / fabs(median) * 100;
+    snprintf(spread, sizeof(spread), "%.0f%%", percent < 999 ? percent : 999);
+    return xformat("%s%s %s%-4s", noisy ? "~" : "", number,
+                   table_plus_minus(), spread);
+}
+
+static char *ratio_cell(const json_t *run, const json_t *native)
+{
+    double mine, theirs;
+
+    if (!median_of(run, &mine) || !median_of(native, &theirs) || theirs <= 0)
+        return xstrdup("");
+    return xformat("%.2fx", mine / theirs);
+}
+
+static bool in_suite(const struct session *s, size_t bench, const char *suite)
+{
+    return !strcmp(s->plan.benches[bench]->note.suite, suite);
+}
+
+/* One table of a suite. native: the column to divide by, or -1 for figures. */
+static void print_matrix(const struct session *s, const char *suite, int native,
+                         FILE *out)
+{
+    size_t n = s->plan.backend_count;
+    char **cells = xcalloc(n + 2, sizeof(*cells));
+    struct table *t;
+
+    cells[0] = xstrdup("BENCHMARK");
+    for (size_t j = 0; j < n; j++)
+        cells[j + 1] = heading(s, j);
+    t = table_new((const char *const *)cells);
+    for (size_t i = 0; i < s->plan.bench_count; i++) {
+        if (!in_suite(s, i, suite))
+            continue;
+        for (size_t j = 0; j <= n; j++)
+            free(cells[j]);
+        cells[0] = xstrdup(s->plan.benches[i]->note.name);
+        for (size_t j = 0; j < n; j++)
+            cells[j + 1] =
+                native < 0 ? figure_cell(run_of(s, i, j))
+                           : ratio_cell(run_of(s, i, j),
+                                        run_of(s, i, native));
+        table_row(t, (const char *const *)cells);
+    }
+    table_print(t, out);
+    table_free(t);
+    for (size_t j = 0; j <= n; j++)
+        free(cells[j]);
+    free(cells);
+}
+
+static int native_column(const struct session *s)
+{
+    for (size_t j = 0; j < s->plan.backend_count; j++)
+        if (!strcmp(s->plan.backends[j]->name, "native"))
+            return j;
+    return -1;
+}
+
+static void print_suites(const struct session *s, FILE *out)
+{
+    const char *unit = s->options->deterministic ? "instructions" : "TSC ticks";
+    int native = native_column(s);
+    const char *last = "";
+
+    /* Benchmarks are sorted by suite. */
+    for (size_t i = 0; i < s->plan.bench_count; i++) {
+        const char *suite = s->plan.benches[i]->note.suite;
+
+        if (!strcmp(suite, last))
+            continue;
+        last = suite;
+        fprintf(out, "\n%s: %s per operation, median %s 95 %% interval\n",
+                suite, unit, table_plus_minus());
+        print_matrix(s, suite, -1, out);
+        if (native < 0 || strcmp(suite, "compute"))
+            continue;
+        fputs("\ncompute: times native\n", out);
+        print_matrix(s, suite, native, out);
+    }
+}
+
+/* What the short headings and marks stand for, where they occur. */
+static void print_legend(const struct session *s, FILE *out)
+{
+    bool noisy = false, kvm = false;
+
+    for (size_t j = 0; j < s->plan.backend_count; j++) {
+        const char *name = s->plan.backends[j]->name;
+
+        kvm |= !strcmp(name, "kvm") || !strcmp(name, "qemu-kvm");
+        for (size_t i = 0; i < s->plan.bench_count; i++)
+            noisy |= json_is_true(json_object_get(run_of(s, i, j), RF_NOISY));
+    }
+    if (!noisy && !(kvm && s->host.kvm.available))
+        return;
+    fputc('\n', out);
+    if (kvm && s->host.kvm.available)
+        fprintf(out, "kvm is %s\n", s->host.kvm.label);
+    if (noisy)
+        fputs("~ noisy: not known to 5 %; close other programs, or raise "
+              "--samples or --batch-us\n", out);
+}
+
+/* Rows of one backend that share status and reason are one line. */
+static void print_reason(const struct session *s, size_t bench, size_t backend,
+                         bool *told, FILE *out)
+{
+    size_t n = s->plan.backend_count;
+    const json_t *run = run_of(s, bench, backend);
+    const char *status = result_text(run, RF_STATUS);
+    const char *reason = result_text(run, RF_REASON);
+    const char *comma = "";
+
+    fprintf(out, "%-8s %s: ", status, s->plan.backends[backend]->name);
+    for (size_t i = bench; i < s->plan.bench_count; i++) {
+        const json_t *other = run_of(s, i, backend);
+
+        if (!other || is_ok(other) ||
+            strcmp(result_text(other, RF_STATUS), status) ||
+            strcmp(result_text(other, RF_REASON), reason))
+            continue;
+        told[i * n + backend] = true;
+        fprintf(out, "%s%s", comma, s->plan.benches[i]->note.name);
+        comma = ", ";
+    }
+    fprintf(out, "\n         %s\n", reason);
+}
+
+static void print_reasons(const struct session *s, FILE *out)
+{
+    size_t n = s->plan.backend_count;
+    bool *told = xcalloc(s->plan.bench_count * n, sizeof(*told));
+    const char *before = "\n";
+
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < s->plan.bench_count; i++) {
+            const json_t *run = run_of(s, i, j);
+
+            if (!run || is_ok(run) || told[i * n + j])
+                continue;
+            fputs(before, out);
+            before = "";
+            print_reason(s, i, j, told, out);
+        }
+    free(told);
+}
+
+/* Those about single rows are marked in the tables already. */
+static void print_warnings(const struct session *s, FILE *out)
+{
+    const char *before = "\n";
+    json_t *warning;
+    size_t i;
+
+    json_array_foreach(json_object_get(s->file, RF_WARNINGS), i, warning) {
+        const char *advice = result_text(warning, RF_ADVICE);
+
+        if (result_text(warning, RF_BENCH))
+            continue;
+        fprintf(out, "%swarning: %s\n", before, result_text(warning, RF_TEXT));
+        before = "";
+        if (advice)
+            fprintf(out, "         %s\n", advice);
+    }
+}
+
+void runtable_print(const struct session *s, FILE *out)
+{
+    print_suites(s, out);
+    print_legend(s, out);
+    print_reasons(s, out);
+    print_warnings(s, out);
+}

@@ -1,0 +1,447 @@
+/* A whole run: rounds over all rows, journal, warnings, the result file. */
+#include "session.h"
+#include "../backends/foreign/foreign.h"
+#include "cmd.h"
+#include "table.h"
+#include "util.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* In deterministic mode guest time is retired instructions, one a nanosecond, so
+ * that calibration doesn't depend on the host. */
+#define DETERMINISTIC_KHZ 1000000
+
+/* ---- The head of the file --------------------------------------------- */
+
+static json_t *split_json(const char *list)
+{
+    char *copy = xstrdup(list ? list : ""), *save = NULL;
+    json_t *array = json_array();
+
+    for (char *name = strtok_r(copy, ",", &save); name;
+         name = strtok_r(NULL, ",", &save))
+        json_array_append_new(array, json_string(name));
+    free(copy);
+    return array;
+}
+
+static json_t *config_json(const struct session *s)
+{
+    const struct session_options *o = s->options;
+    json_t *config = json_object(), *list = json_array();
+    char id[17];
+
+    for (size_t i = 0; i < s->plan.backend_count; i++)
+        json_array_append_new(list, json_string(s->plan.backends[i]->name));
+    json_object_set_new(config, RF_BACKENDS, list);
+    list = json_array();
+    for (size_t i = 0; i < s->plan.bench_count; i++)
+        json_array_append_new(list, json_string(s->plan.benches[i]->note.name));
+    json_object_set_new(config, RF_BENCHMARKS, list);
+    json_object_set_new(config, RF_SUITES,
+                        split_json(o->request.suites    ? o->request.suites
+                                   : o->request.benches ? NULL
+                                                        : "quick"));
+    json_object_set_new(config, RF_SAMPLES, json_integer(o->samples));
+    json_object_set_new(config, RF_BATCH_US, json_integer(o->batch_us));
+    json_object_set_new(config, RF_ROUNDS, json_integer(s->rounds));
+    json_object_set_new(config, RF_DETERMINISTIC,
+                        json_boolean(o->deterministic));
+    result_set_text(config, RF_PAGING, o->paging);
+    json_object_set_new(config, RF_SEED, json_integer(o->seed));
+    snprintf(id, sizeof(id), "%016llx", (unsigned long long)s->image->id);
+    result_set_text(config, RF_GUEST_ID, id);
+    return config;
+}
+
+/* What must be equal for rows of two runs to stand in one file. */
+static uint64_t config_hash(const json_t *config, const char *events)
+{
+    char *text = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    uint64_t hash = hash_bytes(HASH_START, text, strlen(text));
+
+    if (events)
+        hash = hash_bytes(hash, events, strlen(events));
+    free(text);
+    return hash;
+}
+
+static bool planned(const struct session *s, const char *backend)
+{
+    for (size_t i = 0; i < s->plan.backend_count; i++)
+        if (!strcmp(s->plan.backends[i]->name, backend))
+            return true;
+    return false;
+}
+
+/* ---- Warnings --------------------------------------------------------- */
+
+static void warn(struct session *s, const char *advice, const char *backend,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void warn(struct session *s, const char *advice, const char *backend,
+                 const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        abort();
+    va_end(args);
+    result_warn(s->file, text, advice, NULL, backend);
+    free(text);
+}
+
+static void warn_about_host(struct session *s)
+{
+    const struct host_facts *h = &s->host;
+    char lost[200], why[REASON_MAX];
+
+    for (size_t i = 0; i < s->plan.left_out_count; i++)
+        warn(s, NULL, NULL, "left out %s", s->plan.left_out[i]);
+    if (perf_drop_unusable(&s->perf, lost, sizeof(lost), why))
+        warn(s, NULL, NULL, "not counted: %s: %s", lost, why);
+    else if (!s->options->events && !h->pmu)
+        warn(s, "cycles and cache misses need a host whose PMU is visible",
+             NULL, "no hardware counters: %s", h->pmu_why);
+    if (h->kvm.available && !strcmp(h->kvm.ring0, "emulated"))
+        for (const char *const *b =
+                 (const char *const[]){"kvm", "qemu-kvm", NULL};
+             *b; b++)
+            if (planned(s, *b))
+                warn(s, "read its figures as those of an emulator in the "
+                        "kernel, not of VT-x or SVM", *b,
+                     "%s: ring 0 runs %.0f times slower than ring 3",
+                     h->kvm.label, h->kvm.ring0_ratio);
+    if (*h->governor && strcmp(h->governor, "performance"))
+        warn(s, "set the governor to performance", NULL,
+             "the CPU frequency governor is %s: figures drift", h->governor);
+}
+
+/* What a reader of one row must know about its figures. */
+static void warn_about_run(struct session *s, const json_t *run)
+{
+    const json_t *figure = json_object_get(run, RF_TICKS_PER_OP);
+    size_t modes = json_array_size(json_object_get(figure, RF_MODES));
+    const char *bench = result_text(run, RF_BENCH);
+    const char *backend = result_text(run, RF_BACKEND);
+    char text[REASON_MAX];
+
+    if (json_is_true(json_object_get(run, RF_NOISY)))
+        result_warn(s->file,
+                    "noisy: the median is not known to 5 %, or its control "
+                    "varies as much",
+                    "close other programs, or raise --samples or --batch-us",
+                    bench, backend);
+    if (modes > 1) {
+        set_why(text, "its samples fall into %zu groups: something switches "
+                      "between states", modes);
+        result_warn(s->file, text,
+                    "look at the raw samples; the median hides all but one",
+                    bench, backend);
+    }
+}
+
+/* ---- Rows ------------------------------------------------------------- */
+
+static void describe_row(const struct row *row, char text[REASON_MAX])
+{
+    const json_t *figure = json_object_get(row->json, RF_TICKS_PER_OP);
+    const char *status = result_text(row->json, RF_STATUS);
+    const char *unit = result_text(row->json, RF_UNIT);
+    char number[16];
+    double median;
+
+    if (result_real(figure, RF_MEDIAN, &median))
+        set_why(text, "%-8s %-14s %-9s %8s %s/op%s  %.1f s", status,
+                row->bench->note.name, row->backend->name,
+                table_figure(median, number), unit,
+                json_is_true(json_object_get(row->json, RF_NOISY)) ? " (noisy)"
+                                                                   : "",
+                row->wall_s);
+    else
+        set_why(text, "%-8s %-14s %-9s %s", status, row->bench->note.name,
+                row->backend->name, result_text(row->json, RF_REASON));
+}
+
+static void finish_row(struct session *s, struct row *row)
+{
+    const struct session_options *o = s->options;
+    struct row_options ro = {o->deterministic, o->seed, s->host.tsc_khz,
+                             o->paging, &s->perf};
+    char text[REASON_MAX], note[REASON_MAX];
+    bool moved;
+    int err;
+
+    row_finish(row, &ro);
+    describe_row(row, text);
+    progress_row(s->progress, text);
+    if (!s->journal)
+        return;
+    moved = journal_moved(s->journal);
+    err = journal_append(s->journal, row->json);
+    if (!moved && journal_moved(s->journal) && journal_path(s->journal)) {
+        set_why(note, "%s.journal can't be written; the journal goes on in %s",
+                o->output, journal_path(s->journal));
+        progress_note(s->progress, note);
+    } else if (err && journal_path(s->journal)) {
+        set_why(note, "%s: %s; this row is only in memory",
+                journal_path(s->journal), strerror(-err));
+        progress_note(s->progress, note);
+    }
+}
+
+/* The disk image for a row: the user's, or, for other VMMs, one made on first
+ * use. The machine makes its own. False: reason. */
+static bool find_disk(struct session *s, const struct row *row,
+                      const char **disk, char reason[REASON_MAX])
+{
+    *disk = NULL;
+    if (!(row->bench->note.flags & TM_BENCH_NEEDS_DISK))
+        return true;
+    *disk = s->options->disk ? s->options->disk : s->disk;
+    if (*disk || row->backend->class != BACKEND_FOREIGN)
+        return true;
+    if (!s->scratch) {
+        s->scratch = xformat("%s/trapmark-XXXXXX", temp_dir());
+        if (!mkdtemp(s->scratch)) {
+            set_why(reason, "no place for the disk image: %s: %s", s->scratch,
+                    strerror(errno));
+            free(s->scratch);
+            s->scratch = NULL;
+            return false;
+        }
+    }
+    s->disk = xformat("%s/disk.img", s->scratch);
+    if (disk_write_image(s->disk, reason)) {
+        free(s->disk);
+        s->disk = NULL;
+        return false;
+    }
+    *disk = s->disk;
+    return true;
+}
+
+static void run_round(struct session *s, struct row *row, unsigned kind,
+                      unsigned round)
+{
+    const struct session_options *o = s->options;
+    unsigned first = (o->samples + s->rounds - 1) / s->rounds;
+    struct runner_job job = {
+        .backend = row->backend,
+        .bench = row->bench,
+        .image = s->image,
+        .samples = round ? o->samples - first : first,
+        .batch_us = o->batch_us,
+        .iters = row->iterations,
+        .seed = o->seed,
+        .tsc_khz = o->deterministic ? DETERMINISTIC_KHZ : s->host.tsc_khz,
+        .paging = o->paging,
+        .deterministic = o->deterministic,
+        .timeout_s = o->timeout_s,
+        .perf = &s->perf,
+        .verbose = o->verbose,
+    };
+    struct runner_result result = {.status = ROW_FAILED};
+
+    progress_begin(s->progress, kind, row->bench->note.name, round + 1,
+                   s->rounds);
+    if (find_disk(s, row, &job.disk, result.reason))
+        runner_run(&job, &result);
+    progress_end(s->progress, kind, result.wall_s);
+    if (result.status == ROW_INTERRUPTED)
+        s->interrupted = true;
+    else
+        row_add(row, &result);
+    runner_result_free(&result);
+    if (s->interrupted)
+        return;
+    if (row->done && round + 1 < s->rounds)
+        progress_drop(s->progress, kind, s->rounds - round - 1);
+    if (row->done || round + 1 == s->rounds)
+        finish_row(s, row);
+}
+
+/* Round by round, every other one backwards, so that drift hits all alike. */
+static void run_bench(struct session *s, size_t bench)
+{
+    size_t n = s->plan.backend_count;
+    struct row *rows = &s->plan.rows[bench * n];
+
+    for (unsigned round = 0; round < s->rounds; round++)
+        for (size_t i = 0; i < n; i++) {
+            size_t j = round % 2 ? n - 1 - i : i;
+
+            if (s->interrupted || runner_stop) {
+                s->interrupted = true;
+                return;
+            }
+            if (!rows[j].done)
+                run_round(s, &rows[j], j, round);
+        }
+}
+
+/* Rows that a journal holds already. */
+static void adopt_rows(struct session *s, const json_t *old)
+{
+    size_t total = s->plan.bench_count * s->plan.backend_count, i;
+    json_t *run;
+
+    json_array_foreach(old, i, run) {
+        const char *bench = result_text(run, RF_BENCH);
+        const char *backend = result_text(run, RF_BACKEND);
+        const char *status = result_text(run, RF_STATUS);
+
+        for (size_t k = 0; bench && backend && status && k < total; k++) {
+            struct row *row = &s->plan.rows[k];
+
+            if (row->json || strcmp(row->bench->note.name, bench) ||
+                strcmp(row->backend->name, backend))
+                continue;
+            row->done = true;
+            row->json = json_incref(run);
+        }
+    }
+}
+
+static void start_progress(struct session *s)
+{
+    size_t n = s->plan.backend_count;
+    const char **names = xcalloc(n + 1, sizeof(*names));
+    unsigned *steps = xcalloc(n, sizeof(*steps));
+
+    for (size_t j = 0; j < n; j++) {
+        names[j] = s->plan.backends[j]->name;
+        for (size_t i = 0; i < s->plan.bench_count; i++)
+            if (!s->plan.rows[i * n + j].done)
+                steps[j] += s->rounds;
+    }
+    s->progress = progress_new(names, steps, s->options->verbose);
+    free(names);
+    free(steps);
+}
+
+static int open_journal(struct session *s, uint64_t hash, char why[REASON_MAX])
+{
+    json_t *old = json_array();
+    const char *path, *output = s->options->output;
+    int err;
+
+    s->journal = journal_open(output, hash, s->options->resume, old, &err, why);
+    if (s->journal) {
+        path = journal_path(s->journal);
+        if (!path)
+            cli_say("no journal can be written, neither beside %s nor in %s",
+                    output, temp_dir());
+        else if (journal_moved(s->journal) && strcmp(output, "-"))
+            cli_say("nothing can be written beside %s; the journal is %s",
+                    output, path);
+        adopt_rows(s, old);
+    }
+    json_decref(old);
+    return err;
+}
+
+/* The rows that got an end, in table order, and what there is to say of them. */
+static void collect(struct session *s)
+{
+    size_t total = s->plan.bench_count * s->plan.backend_count, i;
+    json_t *runs = json_object_get(s->file, RF_RUNS), *run;
+
+    for (i = 0; i < total; i++)
+        if (s->plan.rows[i].json)
+            json_array_append(runs, s->plan.rows[i].json);
+    rows_check_checksums(runs);
+    json_array_foreach(runs, i, run) {
+        const char *status = result_text(run, RF_STATUS);
+
+        if (!strcmp(status, RF_STATUS_OK))
+            s->ok++;
+        else if (!strcmp(status, RF_STATUS_SKIPPED))
+            s->skipped++;
+        else
+            s->failed++;
+        warn_about_run(s, run);
+    }
+    if (s->interrupted)
+        json_object_set_new(json_object_get(s->file, RF_CONFIG),
+                            RF_INTERRUPTED, json_true());
+}
+
+int session_run(struct session *s, const struct session_options *options,
+                const struct image *image, char why[REASON_MAX])
+{
+    struct primitive primitives[PRIMITIVES];
+    size_t total;
+    json_t *config;
+    int err;
+
+    memset(s, 0, sizeof(*s));
+    s->options = options;
+    s->image = image;
+    s->rounds = options->deterministic || options->samples < 2 ? 1 : 2;
+    if (perf_choose(&s->perf, options->events, why))
+        cli_usage("%s", why);
+    plan_make(&s->plan, image, &options->request);
+    runner_catch_signals();
+    hostfacts_collect(&s->host);
+    primitives_measure(&s->host, primitives);
+    s->file = result_new();
+    json_object_set_new(s->file, RF_HOST,
+                        hostfacts_json(&s->host, primitives));
+    config = config_json(s);
+    json_object_set_new(s->file, RF_CONFIG, config);
+    if (options->output) {
+        err = open_journal(s, config_hash(config, options->events), why);
+        if (err)
+            return err;
+    }
+    result_set_text(config, RF_COMMAND, options->command);
+    warn_about_host(s);
+    start_progress(s);
+    total = s->plan.bench_count * s->plan.backend_count;
+    for (size_t i = 0; i < total; i++)
+        if (s->plan.rows[i].done && !s->plan.rows[i].json)
+            finish_row(s, &s->plan.rows[i]);
+    for (size_t i = 0; i < s->plan.bench_count && !s->interrupted; i++)
+        run_bench(s, i);
+    progress_free(s->progress);
+    s->progress = NULL;
+    collect(s);
+    return 0;
+}
+
+int session_save(struct session *s, char why[REASON_MAX])
+{
+    int err;
+
+    if (!s->options->output)
+        return 0;
+    err = result_save(s->file, s->options->output, why);
+    if (!err && !s->interrupted) {
+        journal_close(s->journal, true);
+        s->journal = NULL;
+    }
+    return err;
+}
+
+void session_free(struct session *s)
+{
+    if (s->journal)
+        journal_close(s->journal, false);
+    if (s->disk)
+        unlink(s->disk);
+    if (s->scratch)
+        rmdir(s->scratch);
+    free(s->disk);
+    free(s->scratch);
+    perf_free(&s->perf);
+    plan_free(&s->plan);
+    json_decref(s->file);
+}
