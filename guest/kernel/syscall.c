@@ -1,0 +1,210 @@
+/* The system calls: arguments checked, work done elsewhere. */
+#include "kernel.h"
+
+#define REPORT_MAX 16384
+
+/* RDI RSI RDX of the frame are the arguments; the result goes to RAX. */
+#define SYSCALL(name, number, meaning)                                         \
+    static int64_t call_##name(struct trapframe *tf);
+TM_SYSCALLS(SYSCALL)
+#undef SYSCALL
+
+static int64_t (*const table[SYS_COUNT])(struct trapframe *) = {
+#define SYSCALL(name, number, meaning) [number] = call_##name,
+    TM_SYSCALLS(SYSCALL)
+#undef SYSCALL
+};
+
+void syscall_dispatch(struct trapframe *tf)
+{
+    uint64_t nr = tf->rax;
+    int64_t r = nr < SYS_COUNT ? table[nr](tf) : -TM_ENOSYS;
+
+    /* A successful exec has made a new frame. */
+    if (nr != SYS_exec || r)
+        tf->rax = (uint64_t)r;
+    proc_preempt();
+}
+
+/* Kernel benchmarks' user code is not a process. */
+static bool is_process(void)
+{
+    return current->pid != 0;
+}
+
+static int64_t call_null(struct trapframe *tf)
+{
+    (void)tf;
+    return 0;
+}
+
+static int64_t call_exit(struct trapframe *tf)
+{
+    if (!is_process())
+        return -TM_ENOSYS;
+    proc_exit((int)(tf->rdi & 0xff));
+}
+
+static int64_t call_fork(struct trapframe *tf)
+{
+    return is_process() ? proc_fork(tf) : -TM_ENOSYS;
+}
+
+static int64_t call_wait(struct trapframe *tf)
+{
+    int status, pid, err;
+
+    if (!is_process())
+        return -TM_ENOSYS;
+    /* Before the child is gone, not after. */
+    if (tf->rdi && !user_range_ok(tf->rdi, sizeof(status)))
+        return -TM_EFAULT;
+    pid = proc_wait(&status);
+    if (pid < 0 || !tf->rdi)
+        return pid;
+    err = copy_to_user(tf->rdi, &status, sizeof(status));
+    return err ? err : pid;
+}
+
+static int64_t call_exec(struct trapframe *tf)
+{
+    static char name[PROC_NAME_MAX], args[ARGS_MAX];
+    int64_t n = copy_string_from_user(name, tf->rdi, sizeof(name));
+
+    if (!is_process())
+        return -TM_ENOSYS;
+    if (n >= 0)
+        n = copy_string_from_user(args, tf->rsi, sizeof(args));
+    return n < 0 ? n : proc_exec(tf, name, args);
+}
+
+static int64_t call_write(struct trapframe *tf)
+{
+    uint64_t done = 0, len = tf->rsi;
+
+    if (!user_range_ok(tf->rdi, len))
+        return -TM_EFAULT;
+    while (done < len) {
+        char text[128];
+        uint64_t n = len - done < sizeof(text) ? len - done : sizeof(text);
+        int err = copy_from_user(text, tf->rdi + done, n);
+
+        if (err)
+            return err;
+        serial_write(text, n);
+        done += n;
+    }
+    return (int64_t)len;
+}
+
+static int64_t call_getpid(struct trapframe *tf)
+{
+    (void)tf;
+    return current->pid;
+}
+
+static int64_t call_yield(struct trapframe *tf)
+{
+    (void)tf;
+    proc_yield();
+    return 0;
+}
+
+static int64_t call_brk(struct trapframe *tf)
+{
+    return is_process() ? mm_brk(&current->mm, tf->rdi) : -TM_ENOSYS;
+}
+
+static int64_t call_mmap(struct trapframe *tf)
+{
+    return is_process() ? mm_map_anon(&current->mm, tf->rdi) : -TM_ENOSYS;
+}
+
+static int64_t call_munmap(struct trapframe *tf)
+{
+    uint64_t len = (tf->rsi + PAGE_SIZE - 1) & PAGE_MASK;
+
+    if (!is_process())
+        return -TM_ENOSYS;
+    if (tf->rdi % PAGE_SIZE || !len || len < tf->rsi ||
+        !user_range_ok(tf->rdi, len))
+        return -TM_EINVAL;
+    return mm_remove(&current->mm, tf->rdi, tf->rdi + len);
+}
+
+static int64_t call_sleep_us(struct trapframe *tf)
+{
+    if (!is_process())
+        return -TM_ENOSYS;
+    if (tf->rdi > 1ull << 40)
+        return -TM_EINVAL;
+    proc_sleep(&current->wake_at, rdtsc() + us_to_ticks(tf->rdi));
+    return 0;
+}
+
+static int64_t transfer(const struct trapframe *tf, bool write)
+{
+    uint64_t offset = tf->rdi, user = tf->rsi, len = tf->rdx;
+    int64_t size = is_process() ? blk_size() : -TM_ENOSYS;
+
+    if (size < 0)
+        return size;
+    if (offset % 512 || len % 512 || offset > (uint64_t)size ||
+        len > (uint64_t)size - offset)
+        return -TM_EINVAL;
+    if (!user_range_ok(user, len))
+        return -TM_EFAULT;
+    return blk_transfer(offset, user, len, write);
+}
+
+static int64_t call_blk_read(struct trapframe *tf)
+{
+    return transfer(tf, false);
+}
+
+static int64_t call_blk_write(struct trapframe *tf)
+{
+    return transfer(tf, true);
+}
+
+static int64_t call_blk_size(struct trapframe *tf)
+{
+    (void)tf;
+    return blk_size();
+}
+
+static int64_t call_doorbell(struct trapframe *tf)
+{
+    if (tf->rdi < TM_DB_KERNEL_BEGIN || tf->rdi > TM_DB_CONTROL_END)
+        return -TM_EINVAL;
+    doorbell((uint32_t)tf->rdi);
+    return 0;
+}
+
+static int64_t call_report(struct trapframe *tf)
+{
+    static char text[REPORT_MAX + 1];
+    uint64_t len = tf->rsi;
+    int err;
+
+    if (len > REPORT_MAX)
+        return -TM_E2BIG;
+    err = copy_from_user(text, tf->rdi, len);
+    if (err)
+        return err;
+    text[len] = '\0';
+    for (uint64_t i = 0; i < len; i++)
+        if (text[i] == '\n' || !text[i])
+            return -TM_EINVAL;
+    init_saw_report(text);
+    report_line(text);
+    return (int64_t)len;
+}
+
+static int64_t call_bench_return(struct trapframe *tf)
+{
+    (void)tf;
+    if (!is_process())
+        user_leave();
+    return -TM_ENOSYS;
+}
