@@ -1,15 +1,13 @@
 /* The TSC's frequency, from whoever knows it. */
 #include "kernel.h"
 
-#define PIT_HZ        1193182
-#define PIT_CHANNEL2  0x42
-#define PIT_COMMAND   0x43
-#define PIT_MODE0_CH2 0xb0 /* channel 2, both bytes, interrupt on count */
-#define PORT_B        0x61
-#define PORT_B_GATE2  0x01
-#define PORT_B_SPEAKER 0x02
-#define PORT_B_OUT2   0x20
-#define SPAN_MS       10
+#define PIT_HZ       1193182
+#define PIT_CHANNEL0 0x40
+#define PIT_COMMAND  0x43
+#define PIT_MODE0    0x30 /* channel 0, both bytes, interrupt on count */
+#define PIT_LATCH    0x00 /* channel 0 */
+#define SPAN_COUNTS  (PIT_HZ / 100) /* 10 ms */
+#define TRIES        1000000
 
 static uint64_t khz_from_cpuid(void)
 {
@@ -28,27 +26,33 @@ static uint64_t khz_from_cpuid(void)
     return 0;
 }
 
-/* Counts channel 2 down once; 0 where there is no PIT. */
+static uint16_t pit_count(void)
+{
+    uint8_t lo;
+
+    outb(PIT_COMMAND, PIT_LATCH);
+    lo = inb(PIT_CHANNEL0);
+    return (uint16_t)(lo | inb(PIT_CHANNEL0) << 8);
+}
+
+/* Lets channel 0 count down for a while: it needs no gate and its interrupt is
+ * routed nowhere. 0 where there is no PIT. */
 static uint64_t khz_from_pit(void)
 {
-    uint16_t count = PIT_HZ * SPAN_MS / 1000;
-    uint8_t port_b = inb(PORT_B);
-    uint64_t begin, ticks;
+    uint64_t begin, end;
+    uint16_t first, passed = 0;
 
-    if (port_b == 0xff)
-        return 0;
-    outb(PORT_B, (uint8_t)((port_b & ~PORT_B_SPEAKER) | PORT_B_GATE2));
-    outb(PIT_COMMAND, PIT_MODE0_CH2);
-    outb(PIT_CHANNEL2, (uint8_t)count);
-    outb(PIT_CHANNEL2, (uint8_t)(count >> 8));
-    if (inb(PORT_B) & PORT_B_OUT2)
-        return 0; /* it must be low while it counts */
+    outb(PIT_COMMAND, PIT_MODE0);
+    outb(PIT_CHANNEL0, 0xff);
+    outb(PIT_CHANNEL0, 0xff);
+    first = pit_count();
     begin = rdtsc();
-    do {
-        ticks = rdtsc() - begin;
-    } while (!(inb(PORT_B) & PORT_B_OUT2) && ticks < 1ull << 36);
-    outb(PORT_B, port_b);
-    return ticks < 1ull << 36 ? ticks / SPAN_MS : 0;
+    for (int i = 0; i < TRIES && passed < SPAN_COUNTS; i++)
+        passed = (uint16_t)(first - pit_count());
+    end = rdtsc();
+    if (passed < SPAN_COUNTS)
+        return 0;
+    return (end - begin) * PIT_HZ / 1000 / passed;
 }
 
 uint64_t tsc_measure_khz(void)
