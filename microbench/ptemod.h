@@ -18,8 +18,8 @@
 
 #include <stdint.h>
 
-/* Four page tables' worth; 8 MiB of guest memory. */
-#define PTEMOD_PAGES 2048
+/* One page table's worth. */
+#define PTEMOD_PAGES 512
 
 enum ptemod_kind {
     PTEMOD_SAME, /* store the value that is there */
