@@ -1,0 +1,147 @@
+/* Runs cases on a backend, in a bare machine with the same addresses. */
+#include "case.h"
+
+#include "backends/machine/machine.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Guest physical layout. */
+#define RAM_SIZE   (8ull << 20)
+#define GPA_TABLES 0x1000u /* PML4, PDPT, PD, then one PT a region */
+#define GPA_SCRATCH 0x10000u /* tables that machine_long_mode() writes */
+#define GPA_DATA   0x20000u
+#define GPA_STACK  0x30000u
+#define GPA_CODE   0x200000u
+
+#define PTE_P  1ull
+#define PTE_W  2ull
+#define PTE_U  4ull
+#define PTE_AD 0x60ull
+#define PTE_NX (1ull << 63)
+#define CASE_STEPS 100000 /* more than any case executes */
+
+static uint64_t *table(struct vm *vm, unsigned n)
+{
+    return ram_ptr(vm->ram, GPA_TABLES + n * 4096ull, 4096);
+}
+
+static void map_region(struct vm *vm, unsigned pt, uint64_t va, gpa_t gpa,
+                       unsigned pages, uint64_t attr)
+{
+    table(vm, 2)[va >> 21 & 511] =
+        (GPA_TABLES + pt * 4096ull) | PTE_P | PTE_W | PTE_U;
+    for (unsigned i = 0; i < pages; i++)
+        table(vm, pt)[(va >> 12 & 511) + i] =
+            (gpa + i * 4096ull) | attr | PTE_P | PTE_U | PTE_AD;
+}
+
+static void build_tables(struct vm *vm)
+{
+    memset(table(vm, 0), 0, 6 * 4096);
+    table(vm, 0)[0] = (GPA_TABLES + 4096) | PTE_P | PTE_W | PTE_U;
+    table(vm, 1)[0] = (GPA_TABLES + 8192) | PTE_P | PTE_W | PTE_U;
+    map_region(vm, 3, CASE_CODE, GPA_CODE, CASE_SLOT * CASE_SLOTS / 4096, 0);
+    map_region(vm, 4, CASE_DATA, GPA_DATA, CASE_RW_SIZE / 4096,
+               PTE_W | PTE_NX);
+    map_region(vm, 4, CASE_DATA + CASE_RW_SIZE, GPA_DATA + CASE_RW_SIZE,
+               CASE_RO_SIZE / 4096, PTE_NX);
+    map_region(vm, 5, CASE_STACK, GPA_STACK, CASE_STK_SIZE / 4096,
+               PTE_W | PTE_NX);
+}
+
+/* Selectors as a Linux process has them. */
+static void user_mode(struct machine *m, struct x86_state *s)
+{
+    machine_long_mode(m, s, GPA_SCRATCH, 3);
+    s->cr3 = GPA_TABLES;
+    s->seg[CS].sel = 0x33;
+    s->seg[SS].sel = 0x2b;
+    s->seg[DS].sel = s->seg[ES].sel = s->seg[FS].sel = s->seg[GS].sel = 0;
+    s->seg[GS].base = CASE_GS_BASE;
+}
+
+static void load_case(struct vm *vm, struct x86_state *s, unsigned slot,
+                      const struct case_input *in)
+{
+    memcpy(s->gpr, in->gpr, sizeof(s->gpr));
+    s->rip = case_rip(slot);
+    s->rflags = (in->rflags & CASE_FLAGS) | FL_IF | 2;
+    s->fx = in->fx;
+    s->cr2 = 0;
+    s->halted = s->int_shadow = 0;
+    memcpy(ram_ptr(vm->ram, GPA_DATA, CASE_RW_SIZE), in->mem.data,
+           CASE_RW_SIZE);
+    memcpy(ram_ptr(vm->ram, GPA_STACK, CASE_STK_SIZE), in->mem.stack,
+           CASE_STK_SIZE);
+}
+
+static void take_result(struct vm *vm, const struct vm_exit *exit,
+                        const struct x86_state *s, struct case_output *out)
+{
+    memcpy(out->gpr, s->gpr, sizeof(out->gpr));
+    out->rip = s->rip;
+    out->rflags = s->rflags;
+    out->fx = s->fx;
+    out->vector = exit->vector;
+    out->error = exit->has_error ? exit->error : 0;
+    out->cr2 = exit->vector == VEC_PF ? s->cr2 : 0;
+    memcpy(out->mem.data, ram_ptr(vm->ram, GPA_DATA, CASE_RW_SIZE),
+           CASE_RW_SIZE);
+    memcpy(out->mem.stack, ram_ptr(vm->ram, GPA_STACK, CASE_STK_SIZE),
+           CASE_STK_SIZE);
+}
+
+/* 0, or negative errno and why. */
+static int run_case(struct vm *vm, struct x86_state *s, unsigned slot,
+                    const struct case_input *in, struct case_output *out,
+                    char why[REASON_MAX])
+{
+    const struct backend *b = vm->backend;
+    struct vm_exit exit = {.kind = EXIT_ERROR};
+    uint64_t before = vm->retired;
+    int err;
+
+    *out = (struct case_output){.vector = -1};
+    load_case(vm, s, slot, in);
+    vm->limit = before + CASE_STEPS;
+    err = b->set_state(vm, s);
+    if (!err)
+        err = b->run(vm, &exit);
+    if (!err && exit.kind == EXIT_EXCEPTION) {
+        err = b->get_state(vm, s);
+        if (!err)
+            take_result(vm, &exit, s, out);
+        out->retired = vm->retired - before;
+        return err;
+    }
+    out->rip = exit.rip;
+    snprintf(why, REASON_MAX, "case %u ended with exit %d at 0x%llx: %.160s",
+             slot, exit.kind, (unsigned long long)exit.rip, exit.why);
+    return err ? err : -EPROTO;
+}
+
+int guest_run(const struct backend *backend, const struct case_input *in,
+              struct case_output *out, unsigned first, unsigned n,
+              char why[REASON_MAX])
+{
+    struct machine *m = machine_create_bare(backend, RAM_SIZE, false, why);
+    struct x86_state s;
+    struct vm *vm;
+
+    if (!m)
+        return -EINVAL;
+    vm = machine_vm(m);
+    vm->trap_exceptions = true;
+    vm->deadline = UINT64_MAX;
+    for (unsigned i = first; i < first + n; i++)
+        memcpy(ram_ptr(vm->ram, GPA_CODE + (uint64_t)i * CASE_SLOT, CASE_SLOT),
+               in[i].code, in[i].code_len);
+    case_fill_ro(ram_ptr(vm->ram, GPA_DATA + CASE_RW_SIZE, CASE_RO_SIZE));
+    user_mode(m, &s);
+    build_tables(vm);
+    for (unsigned i = first; i < first + n; i++)
+        run_case(vm, &s, i, &in[i], &out[i], why);
+    machine_destroy(m);
+    return 0;
+}

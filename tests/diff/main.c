@@ -1,0 +1,237 @@
+/* Runs random instruction streams on the bare CPU and on a backend. */
+#include "gen.h"
+#include "stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define BATCH 512u
+#define REPORTS 5
+
+struct options {
+    const struct backend *backend; /* NULL: the CPU against itself */
+    uint64_t seed, instructions;
+    bool one; /* just the stream with this seed */
+    struct stream_mix mix;
+};
+
+struct run {
+    const struct options *opt;
+    struct stream *streams;
+    struct case_input *in;
+    struct case_output *cpu, *other;
+    uint64_t executed, streams_run, failed, faults;
+};
+
+static const char *other_name(const struct options *o)
+{
+    return o->backend ? o->backend->name : "cpu2";
+}
+
+/* ---- One batch --------------------------------------------------------------- */
+
+static int run_cases(struct run *r, unsigned first, unsigned n, char *why)
+{
+    int err = native_run(r->in, r->cpu, first, n, why);
+
+    if (err)
+        return err;
+    if (!r->opt->backend)
+        return native_run(r->in, r->other, first, n, why);
+    return guest_run(r->opt->backend, r->in, r->other, first, n, why);
+}
+
+static bool outcome_equal(const struct run *r, unsigned slot, FILE *out)
+{
+    uint64_t undefined = stream_undefined_at(
+        &r->streams[slot], case_rip(slot), r->cpu[slot].rip);
+
+    return case_equal(&r->cpu[slot], &r->other[slot], undefined,
+                      other_name(r->opt), out);
+}
+
+/* ---- A mismatch ---------------------------------------------------------------- */
+
+/* Whether the stream, in slot 0 now, still shows a difference. */
+static bool still_differs(struct run *r)
+{
+    char why[REASON_MAX];
+
+    if (!stream_analyse(&r->streams[0]) ||
+        !stream_assemble(&r->streams[0], case_rip(0), &r->in[0]))
+        return false;
+    if (run_cases(r, 0, 1, why))
+        return false; /* strayed, without the instruction that was taken out */
+    return !outcome_equal(r, 0, NULL);
+}
+
+/* Takes out every instruction that isn't needed to show the difference. */
+static void minimise(struct run *r)
+{
+    struct stream *s = &r->streams[0];
+    struct stream saved;
+    bool progress = true;
+
+    while (progress) {
+        progress = false;
+        for (unsigned i = s->n; i-- > 0;) {
+            saved = *s;
+            stream_remove(s, i);
+            if (still_differs(r)) {
+                progress = true;
+                continue;
+            }
+            *s = saved;
+        }
+    }
+    still_differs(r);
+}
+
+static void report(struct run *r, unsigned slot, const char *why)
+{
+    uint64_t seed = r->streams[slot].seed;
+
+    printf("MISMATCH: stream seed 0x%llx, slot %u\n",
+           (unsigned long long)seed, slot);
+    if (r->other[slot].vector < 0)
+        printf("  %s: %s\n", other_name(r->opt), why);
+    r->streams[0] = r->streams[slot];
+    r->in[0] = r->in[slot];
+    if (!still_differs(r)) {
+        printf("  seen only in its batch; not minimised:\n");
+        stream_assemble(&r->streams[0], case_rip(slot), &r->in[0]);
+        case_print_code(r->in[0].code, r->in[0].code_len, case_rip(slot),
+                        stdout);
+        outcome_equal(r, slot, stdout);
+        return;
+    }
+    minimise(r);
+    case_print_code(r->in[0].code, r->in[0].code_len, case_rip(0), stdout);
+    printf("  stopped at 0x%llx with vector %d\n",
+           (unsigned long long)r->cpu[0].rip, r->cpu[0].vector);
+    outcome_equal(r, 0, stdout);
+}
+
+/* ---- The run ---------------------------------------------------------------------- */
+
+static void generate(struct run *r, unsigned n)
+{
+    const struct options *o = r->opt;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct rng rng = {o->seed + r->streams_run + i};
+        uint64_t seed = o->one ? o->seed : rng_next(&rng);
+
+        do {
+            stream_generate(&r->streams[i], &r->in[i], seed++, &o->mix);
+        } while (!stream_analyse(&r->streams[i]) ||
+                 !stream_assemble(&r->streams[i], case_rip(i), &r->in[i]));
+    }
+}
+
+static int run_batch(struct run *r, unsigned n)
+{
+    unsigned bad[REPORTS], bad_count = 0;
+    char why[REASON_MAX] = "";
+    int err;
+
+    generate(r, n);
+    err = run_cases(r, 0, n, why);
+    if (err) {
+        printf("streams from %llu of seed 0x%llx: %s\n",
+               (unsigned long long)r->streams_run,
+               (unsigned long long)r->opt->seed, why);
+        return err;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t end = case_rip(i) + r->streams[i].offset[r->streams[i].n];
+
+        r->executed += r->opt->backend ? r->other[i].retired : r->streams[i].n;
+        r->faults += r->cpu[i].rip != end;
+        if (outcome_equal(r, i, NULL))
+            continue;
+        r->failed++;
+        if (bad_count < REPORTS)
+            bad[bad_count++] = i;
+    }
+    r->streams_run += n;
+    /* Slot 0 is overwritten by each report: the first of them last. */
+    while (bad_count-- > 0)
+        report(r, bad[bad_count], why);
+    return 0;
+}
+
+static int usage(void)
+{
+    fprintf(stderr,
+            "usage: diff [-b BACKEND|cpu] [-n INSTRUCTIONS] [-s SEED] [-1]\n"
+            "            [-m INT,SSE,X87]   per cent of each kind\n");
+    return 2;
+}
+
+static bool parse_options(struct options *o, int argc, char **argv)
+{
+    int c;
+
+    while ((c = getopt(argc, argv, "b:n:s:m:1")) >= 0) {
+        switch (c) {
+        case 'b':
+            o->backend = backend_find(optarg);
+            if (!o->backend && strcmp(optarg, "cpu"))
+                return false;
+            break;
+        case 'n':
+            o->instructions = strtoull(optarg, NULL, 0);
+            break;
+        case 's':
+            o->seed = strtoull(optarg, NULL, 0);
+            break;
+        case 'm':
+            if (sscanf(optarg, "%u,%u,%u", &o->mix.integer, &o->mix.sse,
+                       &o->mix.x87) != 3)
+                return false;
+            break;
+        case '1':
+            o->one = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.backend = backend_find("interp"),
+                        .seed = 1,
+                        .instructions = 200000,
+                        .mix = {45, 25, 12}};
+    struct run r = {.opt = &o};
+
+    if (!parse_options(&o, argc, argv))
+        return usage();
+    r.streams = calloc(BATCH, sizeof(*r.streams));
+    r.in = calloc(BATCH, sizeof(*r.in));
+    r.cpu = case_alloc(BATCH * sizeof(*r.cpu));
+    r.other = case_alloc(BATCH * sizeof(*r.other));
+    if (!r.streams || !r.in || !r.cpu || !r.other) {
+        fprintf(stderr, "diff: no memory\n");
+        return 1;
+    }
+    while (r.executed < o.instructions && r.failed < 20) {
+        if (run_batch(&r, o.one ? 1 : BATCH))
+            return 1;
+        if (o.one)
+            break;
+    }
+    printf("diff %s: %llu streams passed, %llu failed "
+           "(%llu instructions, %llu streams ended by a fault, seed 0x%llx)\n",
+           other_name(&o), (unsigned long long)(r.streams_run - r.failed),
+           (unsigned long long)r.failed, (unsigned long long)r.executed,
+           (unsigned long long)r.faults, (unsigned long long)o.seed);
+    return r.failed != 0;
+}

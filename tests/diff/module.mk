@@ -1,0 +1,30 @@
+# Differential test: random instruction streams, interpreter against the CPU.
+#   make test-diff                 200,000 instructions and the generator's check
+#   make diff-long N=5000000       as many as you like; SEED=1
+# cases_OBJS is what other tests need to run a case on the CPU and on a backend.
+
+cases_OBJS = $(call obj,$(addprefix tests/diff/,compare.c guest.c native.c)) \
+	$(backend_OBJS)
+diff_OBJS  = $(call obj,$(addprefix tests/diff/,forms.c gen.c gen_control.c \
+	main.c stream.c))
+
+.SECONDEXPANSION:
+$(O)/tests/diff: $$(diff_OBJS) $$(cases_OBJS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+N    ?= 5000000
+SEED ?= 1
+
+.PHONY: test-diff diff-long
+test-diff: $(O)/tests/diff ## Random instructions, interpreter against the CPU
+	@$(O)/tests/diff -b cpu -n 20000 -s $(SEED)
+	@$(O)/tests/diff -n 200000 -s $(SEED)
+
+diff-long: $(O)/tests/diff ## The same for N instructions from SEED
+	@$(O)/tests/diff -n $(N) -s $(SEED)
+
+test_BINARIES += $(O)/tests/diff
+test_TARGETS  += test-diff
+
+-include $(wildcard $(O)/host/tests/diff/*.d)
