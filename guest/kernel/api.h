@@ -32,15 +32,15 @@ int try_op(void (*fn)(void *), void *arg);
 
 /* Installs h for an exception or interrupt vector; NULL removes it. h runs with
  * interrupts off, before the kernel looks at the vector; true means handled:
- * return to the frame by IRETQ (sets of CR2 and the error code are as the CPU
- * left them). An external interrupt's hook sends no EOI: lapic_eoi(). */
+ * return to the frame by IRETQ (CR2 is as the CPU left it). An external interrupt's hook sends no EOI: lapic_eoi(). */
 void trap_hook(int vector, bool (*h)(struct trapframe *tf));
 
 /* ---- Memory ------------------------------------------------------------- */
 
-/* n pages of zeroed, page-aligned, virtually contiguous kernel memory, each
- * mapped by a 4 KiB PTE in the live address space. NULL: no memory. Free with
- * the same pointer; the PTEs may have been modified meanwhile. */
+/* n pages (at most 4096 in all) of page-aligned, virtually contiguous kernel
+ * memory with undefined contents, each mapped by a 4 KiB PTE in the live address
+ * space. NULL: no memory. Free with the same pointer; the PTEs may have been
+ * modified meanwhile, but for the frame they name. */
 void *bench_pages(unsigned n);
 void bench_pages_free(void *pages);
 

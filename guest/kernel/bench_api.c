@@ -1,11 +1,12 @@
 /* Memory and user mode for kernel benchmarks: see api.h. */
 #include "kernel.h"
 
-/* ---- bench_pages: a bitmap over one leaf table above the image ------------- */
+/* ---- bench_pages: first fit over a few leaf tables above the image ---------- */
 
-#define SLOTS 512
+#define LEAF_TABLES 8
+#define SLOTS       (LEAF_TABLES * 512)
 
-static uint64_t *leaf_table;
+static uint64_t *leaf_tables[LEAF_TABLES]; /* made on demand */
 static uint16_t slot_run[SLOTS]; /* pages of the block that begins here */
 static bool slot_used[SLOTS];
 
@@ -15,29 +16,28 @@ static uint64_t slot_va(unsigned slot)
            slot * PAGE_SIZE;
 }
 
-/* Any kernel mapping, in the live address space. */
-static uint64_t *walk(uint64_t va)
+static uint64_t *slot_pte(unsigned slot)
+{
+    return &leaf_tables[slot / 512][slot % 512];
+}
+
+uint64_t *pte_of(const void *va)
 {
     uint64_t *table = phys_to_virt(read_cr3() & PTE_ADDR);
 
     for (int shift = 39; shift > 12; shift -= 9) {
-        uint64_t entry = table[va >> shift & 511];
+        uint64_t entry = table[(uint64_t)va >> shift & 511];
 
         if (!(entry & PTE_P) || (entry & PTE_PS))
             return NULL;
         table = phys_to_virt(entry & PTE_ADDR);
     }
-    return &table[va >> 12 & 511];
+    return &table[(uint64_t)va >> 12 & 511];
 }
 
-uint64_t *pte_of(const void *va)
+static bool make_leaf_table(unsigned index)
 {
-    return walk((uint64_t)va);
-}
-
-static bool make_leaf_table(void)
-{
-    uint64_t pa = page_alloc_zero(), va = slot_va(0);
+    uint64_t pa = page_alloc_zero(), va = slot_va(index * 512);
     uint64_t *table = phys_to_virt(boot_info.kernel_root);
 
     if (!pa)
@@ -46,7 +46,7 @@ static bool make_leaf_table(void)
     for (int shift = 39; shift > 21; shift -= 9)
         table = phys_to_virt(table[va >> shift & 511] & PTE_ADDR);
     table[va >> 21 & 511] = pa | PTE_P | PTE_W | PTE_A;
-    leaf_table = phys_to_virt(pa);
+    leaf_tables[index] = phys_to_virt(pa);
     return true;
 }
 
@@ -65,9 +65,8 @@ static unsigned find_slots(unsigned n)
 static void release(unsigned slot, unsigned n)
 {
     for (unsigned i = slot; i < slot + n; i++) {
-        if (leaf_table[i] & PTE_ADDR)
-            page_unref(leaf_table[i] & PTE_ADDR);
-        leaf_table[i] = 0;
+        page_unref(*slot_pte(i) & PTE_ADDR);
+        *slot_pte(i) = 0;
         slot_used[i] = false;
         invlpg((const void *)slot_va(i));
     }
@@ -75,24 +74,22 @@ static void release(unsigned slot, unsigned n)
 
 void *bench_pages(unsigned n)
 {
-    uint64_t flags = PTE_P | PTE_W | PTE_A | PTE_D |
-                     (boot_info.nx ? PTE_NX : 0);
-    unsigned slot;
+    uint64_t flags =
+        PTE_P | PTE_W | PTE_A | PTE_D | (boot_info.nx ? PTE_NX : 0);
+    unsigned slot = n && n <= SLOTS ? find_slots(n) : SLOTS;
 
-    if (!n || n > SLOTS || (!leaf_table && !make_leaf_table()))
-        return NULL;
-    slot = find_slots(n);
     if (slot == SLOTS)
         return NULL;
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t pa = page_alloc_zero();
+    for (unsigned i = slot; i < slot + n; i++) {
+        bool table = leaf_tables[i / 512] || make_leaf_table(i / 512);
+        uint64_t pa = table ? page_alloc() : 0;
 
         if (!pa) {
-            release(slot, i);
+            release(slot, i - slot);
             return NULL;
         }
-        leaf_table[slot + i] = pa | flags;
-        slot_used[slot + i] = true;
+        *slot_pte(i) = pa | flags;
+        slot_used[i] = true;
     }
     slot_run[slot] = (uint16_t)n;
     return (void *)slot_va(slot);
