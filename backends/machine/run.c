@@ -30,21 +30,24 @@ static void run_end_emulation(struct machine *m, const struct vm_exit *e)
 {
     ZydisDisassembledInstruction insn;
     char bytes[3 * sizeof(e->insn) + 1] = "";
+    unsigned known = e->insn_len;
 
-    for (unsigned i = 0; i < e->insn_len; i++)
-        sprintf(bytes + 3 * i, "%s%02x", i ? " " : "", e->insn[i]);
-    if (!e->insn_len)
+    if (known > sizeof(e->insn))
+        known = sizeof(e->insn);
+    for (unsigned i = 0; i < known; i++)
+        sprintf(bytes + 3 * i, "%02x ", e->insn[i]);
+    if (!known)
         run_end(m, END_EMULATION, "%s: cannot emulate the instruction at rip %#llx",
                 m->vm->backend->name, (unsigned long long)e->rip);
     else if (ZYAN_SUCCESS(ZydisDisassembleIntel(
-                 ZYDIS_MACHINE_MODE_LONG_64, e->rip, e->insn, e->insn_len,
-                 &insn)))
+                 ZYDIS_MACHINE_MODE_LONG_64, e->rip, e->insn, known, &insn)))
         run_end(m, END_EMULATION, "%s: cannot emulate '%s' (%.*s) at rip %#llx",
                 m->vm->backend->name, insn.text, insn.info.length * 3 - 1,
                 bytes, (unsigned long long)e->rip);
     else
-        run_end(m, END_EMULATION, "%s: cannot emulate %s at rip %#llx",
-                m->vm->backend->name, bytes, (unsigned long long)e->rip);
+        run_end(m, END_EMULATION, "%s: cannot emulate %.*s at rip %#llx",
+                m->vm->backend->name, (int)known * 3 - 1, bytes,
+                (unsigned long long)e->rip);
 }
 
 /* The vCPU sleeps with IF = 1. False: nothing will ever wake it. */
