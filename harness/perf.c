@@ -37,8 +37,8 @@ bool perf_pmu_available(char why[REASON_MAX])
         set_why(why, "no hardware counters: the kernel offers no CPU PMU, as in "
                      "most virtual machines");
     else if (errno == EACCES || errno == EPERM)
-        set_why(why, "not permitted: lower kernel.perf_event_paranoid or run "
-                     "as root");
+        set_why(why, "hardware counters aren't permitted: lower "
+                     "kernel.perf_event_paranoid or run as root");
     else
         set_why(why, "perf_event_open: %s", strerror(errno));
     return false;

@@ -109,16 +109,13 @@ static void warn_about_host(struct session *s)
         warn(s, NULL, NULL, "not counted: %s: %s", lost, why);
     else if (!s->options->events && !h->pmu)
         warn(s, "cycles and cache misses need a host whose PMU is visible",
-             NULL, "no hardware counters: %s", h->pmu_why);
-    if (h->kvm.available && !strcmp(h->kvm.ring0, "emulated"))
-        for (const char *const *b =
-                 (const char *const[]){"kvm", "qemu-kvm", NULL};
-             *b; b++)
-            if (planned(s, *b))
-                warn(s, "read its figures as those of an emulator in the "
-                        "kernel, not of VT-x or SVM", *b,
-                     "%s: ring 0 runs %.0f times slower than ring 3",
-                     h->kvm.label, h->kvm.ring0_ratio);
+             NULL, "%s", h->pmu_why);
+    if (h->kvm.available && !strcmp(h->kvm.ring0, "emulated") &&
+        (planned(s, "kvm") || planned(s, "qemu-kvm")))
+        warn(s, "read its figures as those of an emulator in the kernel, not "
+                "of VT-x or SVM", NULL,
+             "%s: ring 0 runs %.0f times slower than ring 3", h->kvm.label,
+             h->kvm.ring0_ratio);
     if (*h->governor && strcmp(h->governor, "performance"))
         warn(s, "set the governor to performance", NULL,
              "the CPU frequency governor is %s: figures drift", h->governor);

@@ -100,33 +100,28 @@ void stats_interval(const double *values, size_t n, uint64_t seed, double *low,
     free(sorted);
 }
 
-/* The widest gap that splits [first, last) into two groups which are both large
- * enough and both tight against the gap; 0 where there is none. */
+/* The widest gap between neighbours in [first, last) that is wide against the
+ * usual distance of neighbours there and leaves enough values on both sides: the
+ * index behind it, or 0. */
 static size_t find_split(const double *v, size_t first, size_t last,
                          size_t least, double floor)
 {
-    size_t split = 0;
-    double widest = floor;
+    size_t n = last - first, split = 0;
+    double *gaps, widest = floor;
 
-    for (size_t i = first + least; i + least <= last; i++) {
-        double gap = v[i] - v[i - 1], m, spread = 0;
-
-        if (gap <= widest)
-            continue;
-        m = middle(v + first, i - first);
-        for (size_t j = first; j < i; j++)
-            spread += fabs(v[j] - m) / (i - first);
-        if (gap < 4 * spread)
-            continue;
-        spread = 0;
-        m = middle(v + i, last - i);
-        for (size_t j = i; j < last; j++)
-            spread += fabs(v[j] - m) / (last - i);
-        if (gap < 4 * spread)
-            continue;
-        widest = gap;
-        split = i;
-    }
+    if (n < 2 * least)
+        return 0;
+    gaps = xcalloc(n - 1, sizeof(*gaps));
+    for (size_t i = 0; i < n - 1; i++)
+        gaps[i] = v[first + i + 1] - v[first + i];
+    if (8 * stats_median(gaps, n - 1) > widest)
+        widest = 8 * stats_median(gaps, n - 1);
+    for (size_t i = least - 1; i + least < n; i++)
+        if (gaps[i] > widest) {
+            widest = gaps[i];
+            split = first + i + 1;
+        }
+    free(gaps);
     return split;
 }
 

@@ -27,8 +27,8 @@ double stats_mad(const double *values, size_t n);
 void stats_interval(const double *values, size_t n, uint64_t seed, double *low,
                     double *high);
 
-/* Splits the values into groups wherever a gap is wide against both the spread
- * within the groups and 5 % of the median; a group holds at least 3 values and
+/* Splits the values into groups wherever neighbours are further apart than 5 % of
+ * the median and 8 times the usual distance; a group holds at least 3 values and
  * 15 % of all. Returns the number of groups. */
 unsigned stats_modes(const double *values, size_t n,
                      double mode[STATS_MODES_MAX]);
