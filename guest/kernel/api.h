@@ -63,6 +63,11 @@ volatile void *mmio_ptr(uint64_t gpa);
  * panics. The first call allocates: make one in init(). */
 void user_call(const void *code, const void *end, uint64_t n);
 
+/* False once a SYSCALL arrived at its entry without having changed to CPL 0: such
+ * a host exists. The kernel carries on, but the time is not a system call's.
+ * Known after the first user_call. */
+bool syscall_reaches_ring0(void);
+
 /* ---- Interrupts and time ------------------------------------------------- */
 
 #define VEC_TIMER 0xf0

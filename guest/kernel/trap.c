@@ -74,10 +74,37 @@ static void unhandled(struct trapframe *tf)
           tf->rip - boot_info.kernel_offset, tf->cs, tf->rsp);
 }
 
+static uint64_t stranded_syscalls;
+
+bool syscall_reaches_ring0(void)
+{
+    return !stranded_syscalls;
+}
+
+/* One KVM (kvm_pvm, for guests that don't speak its protocol) carries out all of
+ * SYSCALL but the change to CPL 0, so that the fetch at LSTAR faults. Interrupts
+ * are off then, by SFMASK, which no user code can bring about by itself. Finish
+ * the instruction's work here: the frame becomes the one syscall_entry makes. */
+static bool rescue_syscall(struct trapframe *tf)
+{
+    if (!(tf->cs & 3) || tf->rip != (uint64_t)syscall_entry ||
+        (tf->rflags & RFLAGS_IF))
+        return false;
+    if (!stranded_syscalls++)
+        serial_line("note: SYSCALL stays at CPL 3 here, finished by #PF");
+    tf->rip = tf->rcx;
+    tf->rflags = tf->r11;
+    tf->vector = VECTOR_SYSCALL;
+    syscall_dispatch(tf);
+    return true;
+}
+
 static bool handle_page_fault(struct trapframe *tf)
 {
     uint64_t va = read_cr2(), fixup;
 
+    if (rescue_syscall(tf))
+        return true;
     if (va < TM_USER_END && current->pid &&
         !mm_fault(&current->mm, va, tf->error & PF_WRITE, tf->error & PF_EXEC))
         return true;

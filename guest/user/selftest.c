@@ -153,7 +153,7 @@ static const char *check_sleep_order(void)
     int status, first = sys_fork();
 
     if (!first) {
-        sys_sleep_us(6000);
+        sys_sleep_us(100000);
         sys_exit(1);
     }
     if (!sys_fork()) {
