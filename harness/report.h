@@ -78,6 +78,10 @@ const struct report_row *report_ok(const struct report *r, unsigned bench,
 const char *report_unit(const struct report *r);
 const char *report_unit_long(const struct report *r);
 
+/* What the host's probe calls the KVM that rows of a file ran on; NULL where no
+ * row with a figure did. */
+const char *report_kvm_label(const struct report *r, unsigned file);
+
 /* The next suite after the given one (NULL: the first), or NULL. */
 const char *report_next_suite(const struct report *r, const char *suite);
 

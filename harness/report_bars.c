@@ -251,6 +251,7 @@ static int write_bars(struct bars *p, const char *prefix,
     put_families(p, &sizes->columns);
     ok = tsv_close(p->bars);
     ok &= tsv_close(p->labels);
+    tsv_note_kvm(p->r, &notes);
     tsv_note_missing(p->r, p->suite, &notes);
     tsv_note(&notes,
              "Too cheap for a logarithmic axis after subtracting the control: ",

@@ -24,8 +24,8 @@ static const struct {
     bool whole;        /* one plot of all suites */
     bool timed;        /* says nothing about a deterministic run */
 } plot_table[] = {
-    {"cost-%s", "cost.gp", "Cost per operation: %s", "%s per operation",
-     tsv_cost, NULL, false, false},
+    {"cost-%s", "cost.gp", "Cost per operation: %s",
+     "%s per operation (logarithmic scale)", tsv_cost, NULL, false, false},
     {"relative", "relative.gp", "Compute workloads relative to native",
      "time as a multiple of native (native = 1, lower is better)", tsv_relative,
      "compute", false, true},

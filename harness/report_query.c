@@ -67,6 +67,20 @@ const char *report_unit_long(const struct report *r)
     return r->instructions ? "retired instructions" : "TSC ticks";
 }
 
+const char *report_kvm_label(const struct report *r, unsigned file)
+{
+    json_t *host = json_object_get(r->files[file].json, RF_HOST);
+
+    for (unsigned i = 0; i < r->nrows; i++) {
+        const struct report_series *s = &r->series[r->rows[i].series];
+
+        if (r->rows[i].status == ROW_OK && s->file == file &&
+            (!strcmp(s->backend, "kvm") || !strcmp(s->backend, "qemu-kvm")))
+            return result_text(json_object_get(host, RF_KVM), RF_LABEL);
+    }
+    return NULL;
+}
+
 const char *report_next_suite(const struct report *r, const char *suite)
 {
     unsigned i = 0;

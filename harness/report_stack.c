@@ -326,6 +326,7 @@ int tsv_exits(const struct report *r, const char *suite, const char *prefix,
     tsv_note(&notes, "No exits counted on: ", &uncounted);
     text_add(&notes, "Unattributed: in the total that the VMM counts, but of "
                      "a kind it doesn't tell. The number is the sum.\n");
+    tsv_note_kvm(r, &notes);
     return write_stacks(&p, prefix, &notes, sizes);
 }
 
@@ -353,5 +354,6 @@ int tsv_split(const struct report *r, const char *suite, const char *prefix,
     text_add(&notes, "Run loop: inside the backend; for kvm that includes "
                      "KVM's own work in the host kernel. The control loop is "
                      "included. The number is the whole, per operation.\n");
+    tsv_note_kvm(r, &notes);
     return write_stacks(&p, prefix, &notes, sizes);
 }

@@ -43,25 +43,26 @@ static void say_kvm(const struct report *r, sayer *say, void *opaque)
         json_t *host = json_object_get(r->files[i].json, RF_HOST);
         json_t *kvm = json_object_get(host, RF_KVM);
         const char *ring0 = result_text(kvm, RF_RING0);
-        const char *label = result_text(kvm, RF_LABEL);
+        const char *label = report_kvm_label(r, i);
         struct text t = {0};
         double ratio;
 
-        if (!label || !ring0 || strcmp(ring0, "emulated"))
+        if (!label)
             continue;
         if (r->nfiles > 1)
             text_add(&t, "%s: ", r->files[i].name);
-        text_add(&t,
-                 "KVM here is \"%s\": guest ring 0 does not run on the "
-                 "processor",
-                 label);
-        if (result_real(kvm, RF_RING0_RATIO, &ratio))
-            text_add(&t,
-                     " (a ring-0 loop takes %.0f times as long as the same "
-                     "loop in ring 3)",
-                     ratio);
-        text_add(&t, ", so figures of KVM on this host say nothing about "
-                     "processors that run guest kernels themselves.");
+        text_add(&t, "KVM here is \"%s\"", label);
+        if (ring0 && !strcmp(ring0, "emulated")) {
+            text_add(&t, ": guest ring 0 does not run on the processor");
+            if (result_real(kvm, RF_RING0_RATIO, &ratio))
+                text_add(&t,
+                         " (a ring-0 loop takes %.0f times as long as the "
+                         "same loop in ring 3)",
+                         ratio);
+            text_add(&t, ", so these figures say nothing about processors "
+                         "that run guest kernels themselves");
+        }
+        text_add(&t, ".");
         say_text(&t, say, opaque);
     }
 }

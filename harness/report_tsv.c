@@ -134,3 +134,19 @@ void tsv_note_missing(const struct report *r, const char *suite,
         tsv_note(notes, heads[status], &list);
     }
 }
+
+void tsv_note_kvm(const struct report *r, struct text *notes)
+{
+    struct text list = {0};
+
+    for (unsigned i = 0; i < r->nfiles; i++) {
+        const char *label = report_kvm_label(r, i);
+
+        if (!label)
+            continue;
+        text_list(&list, "%s", label);
+        if (r->nfiles > 1)
+            text_add(&list, " (%s)", r->files[i].name);
+    }
+    tsv_note(notes, "KVM here: ", &list);
+}

@@ -34,5 +34,7 @@ void tsv_note(struct text *notes, const char *head, struct text *list);
 /* Which rows of the suite (NULL: all) aren't there, by status. */
 void tsv_note_missing(const struct report *r, const char *suite,
                       struct text *notes);
+/* What the KVM of the files is, if any row has a figure of it. */
+void tsv_note_kvm(const struct report *r, struct text *notes);
 
 #endif

@@ -11,15 +11,19 @@ load dir.'/style.gp'
 row_height = 15.
 body_top = title_height + key_height + 6
 page_height = body_top + rows * row_height + axis_height + notes_height
+key_rgb(i) = shaded(backend_colour(key_name[i]), key_shade[i])
+key_fill(i) = 3
 load dir.'/page.gp'
 
+max(a, b) = a > b ? a : b
 bars = data.'.bars.tsv'
 labels = data.'.labels.tsv'
-max(a, b) = a > b ? a : b
 beyond(a, b, c) = max(max(a, b), c)
-colour(i) = shaded(backend_colour(key_name[i]), key_shade[i])
 width = page_width / columns
-label_width = columns > 1 ? 112. : 150.
+name_length = 0
+stats labels using (name_length = max(name_length, \
+    $4 == 0 ? strlen(strcol(3)) : 0), 0) nooutput
+label_width = max(columns > 1 ? 100. : 130., 24. + 7.4 * name_length)
 
 # One range for all columns: room on the right for the figures.
 stats bars using 4 nooutput
@@ -49,23 +53,21 @@ do for [e = int(floor(log10(first))):int(ceil(log10(last))) + 1] {
 set xlabel xlabel offset 0,0.3
 set tmargin at screen page(body_top)
 set bmargin at screen page(body_top + rows * row_height)
-set key at screen 0.5,page(title_height + 2) center top horizontal \
-    maxcols key_columns width 1 samplen 1.5 noautotitle
 
 do for [c = 0:columns - 1] {
     set lmargin at screen (c * width + label_width) / page_width
     set rmargin at screen ((c + 1) * width - 24) / page_width
-    if (c > 0) { unset key; unset label }
+    if (c > 0) { unset object; unset label }
     # gnuplot 5.4 crashes on a plot with labels that has no valid point.
     headings = 0
     stats labels using (headings = headings + ($1 == c && $4 == 1), 0) nooutput
     in(k) = int(column(1)) == c && int(column(3)) == k
     plot for [i = 1:keys] bars using \
             (in(i - 1) && $8 == 0 ? $4 : NaN):2:4:5:($2 - 0.44):($2 + 0.44) \
-            with boxxyerror fs solid 1 noborder lc rgb colour(i), \
+            with boxxyerror fs solid 1 noborder lc rgb key_rgb(i), \
         for [i = 1:keys] bars using \
             (in(i - 1) && $8 == 1 ? $4 : NaN):2:4:5:($2 - 0.44):($2 + 0.44) \
-            with boxxyerror fs pattern 4 lc rgb colour(i), \
+            with boxxyerror fs pattern 4 lc rgb key_rgb(i), \
         bars using ($1 == c ? $5 : NaN):2:6:7 with xerrorbars pt 0 ps 0 \
             lc rgb '#202020' lw 1, \
         bars using ($1 == c ? beyond($4, $5, $7) : NaN):2:9 with labels left \
@@ -73,8 +75,6 @@ do for [c = 0:columns - 1] {
         labels using ($1 == c && $4 == 0 ? first : NaN):2:3 with labels right \
             offset char -0.8,0, \
         for [h = 1:headings > 0] labels using ($1 == c && $4 == 1 ? first : NaN):2:3 with labels left \
-            offset char -9,0 font 'sans-serif,12' tc rgb '#606060', \
-        for [i = 1:keys] keyentry with boxes fs solid 1 noborder \
-            lc rgb colour(i) title key_label[i]
+            offset screen -(label_width - 12) / page_width,0 font 'sans-serif,12' tc rgb '#606060'
 }
 unset multiplot

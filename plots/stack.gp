@@ -8,10 +8,12 @@
 
 load dir.'/style.gp'
 row_height = 16.
-panel_gap = 62.
+panel_gap = 72.
 body_top = title_height + key_height + 6
 panels = columns
 page_height = body_top + rows * row_height + panels * panel_gap + notes_height
+key_rgb(i) = kind_colour(key_name[i])
+key_fill(i) = kind_pattern(key_name[i])
 load dir.'/page.gp'
 
 bars = data.'.bars.tsv'
@@ -25,9 +27,14 @@ stats data.'.panels.tsv' using \
      panel_max[int($0) + 1] = $3, panel_title[int($0) + 1] = strcol(4), 0) \
     nooutput
 
-set key at screen 0.5,page(title_height + 2) center top horizontal \
-    maxcols key_columns width 1 samplen 1.5 noautotitle
-set lmargin at screen 210. / page_width
+max(a, b) = a > b ? a : b
+name_length = 0
+series_length = 0
+stats labels using (name_length = max(name_length, strlen(strcol(3))), \
+    series_length = max(series_length, strlen(strcol(4))), 0) nooutput
+series_width = 14. + 6.6 * series_length
+label_width = 14. + 7.6 * name_length + series_width
+set lmargin at screen label_width / page_width
 set rmargin at screen (page_width - 90.) / page_width
 set format x '%g'
 
@@ -39,19 +46,16 @@ do for [p = 1:panels] {
     set yrange [panel_rows[p] : 0]
     set xlabel xlabel.(panel_title[p] ne '' ? ' ('.panel_title[p].')' : '') \
         offset 0,0.4
-    if (p > 1) { unset key; unset label }
+    if (p > 1) { unset object; unset label }
     plot for [i = 1:keys] bars using \
             (int($1) == p - 1 && int($3) == i - 1 ? $4 : NaN):2:4:5:($2 - 0.42):($2 + 0.42) \
-            with boxxyerror fs pattern kind_pattern(key_name[i]) \
-            lc rgb kind_colour(key_name[i]), \
+            with boxxyerror fs pattern key_fill(i) \
+            lc rgb key_rgb(i), \
         labels using (int($1) == p - 1 ? $5 : NaN):2:6 with labels left \
             offset char 0.6,0 font 'sans-serif,11', \
         labels using (int($1) == p - 1 ? 0 : NaN):2:4 with labels right \
             offset char -0.6,0 font 'sans-serif,11' tc rgb '#404040', \
         labels using (int($1) == p - 1 ? 0 : NaN):2:3 with labels right \
-            offset char -10,0, \
-        for [i = 1:keys] keyentry with boxes \
-            fs pattern kind_pattern(key_name[i]) \
-            lc rgb kind_colour(key_name[i]) title key_label[i]
+            offset screen -series_width / page_width,0
 }
 unset multiplot

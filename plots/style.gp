@@ -45,9 +45,7 @@ shaded(c, s) = channel(c, 16, s) | channel(c, 8, s) | channel(c, 0, s)
 # Page: pixels, from the top.
 page_width = 1200.
 title_height = 34.
-key_columns = 6
-key_height = 10. + 19. * ceil(keys * 1. / key_columns)
-axis_height = 52.
+axis_height = 60.
 note_height = 17.
 notes_height = notes ? 16. + notes * note_height : 0.
 
@@ -57,6 +55,16 @@ array key_shade[keys]
 stats data.'.keys.tsv' using \
     (key_name[int($0) + 1] = strcol(1), key_label[int($0) + 1] = strcol(2), \
      key_shade[int($0) + 1] = int($3), 0) nooutput
+
+# The legend: as many columns as the longest label allows.
+longest = 0
+do for [i = 1:keys] {
+    longest = strlen(key_label[i]) > longest ? strlen(key_label[i]) : longest
+}
+key_width = 50. + 7.4 * longest
+key_columns = int(page_width * 0.96 / key_width)
+key_columns = key_columns < 1 ? 1 : key_columns > keys ? keys : key_columns
+key_height = 10. + 19. * ceil(keys * 1. / key_columns)
 
 array note[notes > 0 ? notes : 1]
 if (notes) {
