@@ -195,6 +195,56 @@ static void test_bad_disk(void **state)
     assert_true(board_create(&b, device_table, true, why) < 0);
 }
 
+/* Anything may be written anywhere; time still passes and nothing breaks. */
+static void test_noise(void **state)
+{
+    static const uint16_t ports[] = {0x40, 0x41, 0x42, 0x43, 0x61, 0x80, 0x3f8,
+                                     0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x608};
+    static const gpa_t bases[] = {TM_LAPIC_GPA, TM_IOAPIC_GPA, TM_VIRTIO_GPA};
+    struct fixture *f = *state;
+    uint64_t x = 1, v;
+
+    for (int i = 0; i < 300000; i++) {
+        uint16_t port;
+        gpa_t gpa;
+
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        port = ports[x % (sizeof(ports) / sizeof(ports[0]))];
+        gpa = bases[x % 3] + (x >> 8) % 0x410 / 16 * 16;
+        switch (x >> 32 & 7) {
+        case 0:
+            out(f, port, 1, x >> 40);
+            break;
+        case 1:
+            in(f, port, 1 << (x >> 40) % 3);
+            break;
+        case 2:
+            mmio_w(f, gpa, x >> (x >> 40) % 60);
+            break;
+        case 3:
+            mmio_r(f, gpa);
+            break;
+        case 4:
+            board_set_pin(&f->board, x >> 40 & 31, x >> 45 & 1);
+            break;
+        case 5:
+            fixture_advance(f, x >> 40 & 0xffff);
+            break;
+        case 6:
+            f->board.apic->class->apic->msr_write(
+                f->board.apic, (x & 1) ? MSR_TSC_DEADLINE : 0x800 + (x & 0x3f),
+                f->now + (x >> 40 & 0xfffff));
+            f->board.apic->class->apic->msr_read(f->board.apic, 0x800 + (x & 63),
+                                                 &v);
+            break;
+        case 7:
+            f->board.apic->class->apic->ack(f->board.apic);
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -205,6 +255,7 @@ int main(void)
         TEST(test_pit_calibration), TEST(test_pit_gate),
         TEST(test_pit_counter),     TEST(test_pit_tick),
         TEST(test_no_irqchip),      TEST(test_bad_disk),
+        TEST(test_noise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
