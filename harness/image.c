@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Where suites stand in tables; the others follow. */
@@ -75,10 +76,15 @@ static char *resolve(const char *given, const char *home, const char *own,
 static int read_part(struct image *image, const char *path, bool initrd,
                      char why[REASON_MAX])
 {
+    struct stat st;
     size_t len;
-    char *data = file_read(path, &len, why);
+    char *data;
     int err;
 
+    /* Opening a FIFO would wait for a writer. */
+    if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        return fail_why(why, -EINVAL, "%s: not a regular file", path);
+    data = file_read(path, &len, why);
     if (!data)
         return -ENOENT;
     if (initrd)

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define FILE_MAX (256 << 20) /* what file_read takes: nothing of ours is near */
+
 int fail_why(char why[REASON_MAX], int err, const char *format, ...)
 {
     va_list args;
@@ -108,6 +110,12 @@ char *file_read(const char *path, size_t *len, char why[REASON_MAX])
         if (n <= 0)
             break;
         size += n;
+        if (size > FILE_MAX) {
+            set_why(why, "%s: larger than %d MiB", path, FILE_MAX >> 20);
+            free(data);
+            data = NULL;
+            break;
+        }
     }
     close(fd);
     if (!data)

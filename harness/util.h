@@ -19,7 +19,8 @@ void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 void *xcalloc(size_t n, size_t size);
 
-/* The whole file, malloc'ed, with a NUL behind len bytes. NULL: why. */
+/* The whole file, malloc'ed, with a NUL behind len bytes. NULL: why; a file of
+ * more than 256 MiB is refused, so that a device can't eat all memory. */
 char *file_read(const char *path, size_t *len, char why[REASON_MAX]);
 /* The first line of a small file without its newline, or false. */
 bool file_line(const char *path, char *line, size_t size);

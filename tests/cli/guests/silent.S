@@ -1,0 +1,7 @@
+/* A guest that powers off as if all were well, without a result. */
+#define NAME "silent"
+#include "guest.inc"
+    say hello
+    bye
+hello:
+    .asciz "{\"tm\":\"hello\",\"abi\":1,\"boot\":\"direct\"}\n"

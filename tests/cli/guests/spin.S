@@ -1,0 +1,7 @@
+/* A guest that says hello and then does nothing for ever. */
+#define NAME "spin"
+#include "guest.inc"
+    say hello
+1:  jmp 1b
+hello:
+    .asciz "{\"tm\":\"hello\",\"abi\":1,\"boot\":\"direct\"}\n"
