@@ -30,13 +30,22 @@ static void hypercall_once(void *arg)
     hypercall_kernel(1);
 }
 
+/* #UD: there is no VMM, or none that takes calls. #PF: the VMM wants to replace
+ * the instruction by the other vendor's, in text that is read-only. */
 static const char *hypercall_refuse(void)
 {
-    int vector = try_op(hypercall_once, NULL);
-
-    if (vector == 6)
+    switch (try_op(hypercall_once, NULL)) {
+    case -1:
+        return NULL;
+    case 6:
         return cpu->amd ? "VMMCALL raises #UD here" : "VMCALL raises #UD here";
-    return vector >= 0 ? "the hypercall instruction faults" : NULL;
+    case 13:
+        return cpu->amd ? "VMMCALL raises #GP here" : "VMCALL raises #GP here";
+    case 14:
+        return cpu->amd ? "VMMCALL raises #PF here" : "VMCALL raises #PF here";
+    default:
+        return "the hypercall instruction faults";
+    }
 }
 
 DEFINE_BENCHMARK(hypercall, "hypercall", "micro", "hypercall",

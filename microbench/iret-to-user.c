@@ -37,6 +37,11 @@ __asm__(".pushsection .text.iret_stub,\"ax\",@progbits\n"
         "1: jmp *iret_kernel_entry(%rip)\n"
         ".popsection");
 
+static const char *iret_refuse(void)
+{
+    return user_loop_refuse(iret_loop, iret_loop_end);
+}
+
 static const char *iret_init(void)
 {
     /* The selectors that SYSRET would load. */
@@ -47,7 +52,6 @@ static const char *iret_init(void)
     iret_kernel_entry = rdmsr(MSR_LSTAR);
     if (!(rdmsr(MSR_SFMASK) & RFLAGS_IF))
         return "system calls are entered with interrupts enabled";
-    user_call(iret_loop, iret_loop_end, 1);
     return NULL;
 }
 
@@ -73,5 +77,6 @@ static void iret_cleanup(void)
 
 DEFINE_BENCHMARK(iret_to_user, "iret-to-user", "micro", "IRETQ and SYSCALL",
                  "Round trip to ring 3: IRETQ out, bare SYSCALL back", 0,
-                 .init = iret_init, .kernel = iret_kernel,
-                 .control = iret_control, .cleanup = iret_cleanup);
+                 .refuse = iret_refuse, .init = iret_init,
+                 .kernel = iret_kernel, .control = iret_control,
+                 .cleanup = iret_cleanup);

@@ -6,11 +6,9 @@
 USER_LOOP(syscall_loop, "xor %eax, %eax\n syscall");
 USER_LOOP(syscall_bare, "xor %eax, %eax");
 
-/* The first call allocates the user pages. */
-static const char *syscall_init(void)
+static const char *syscall_refuse(void)
 {
-    user_call(syscall_loop, syscall_loop_end, 1);
-    return NULL;
+    return user_loop_refuse(syscall_loop, syscall_loop_end);
 }
 
 static void syscall_kernel(uint64_t n)
@@ -25,5 +23,5 @@ static void syscall_control(uint64_t n)
 
 DEFINE_BENCHMARK(syscall, "syscall", "micro", "system call",
                  "Null system call: ring 3 to ring 0 and back by SYSRET",
-                 TM_BENCH_PAPER, .init = syscall_init, .kernel = syscall_kernel,
-                 .control = syscall_control);
+                 TM_BENCH_PAPER, .refuse = syscall_refuse,
+                 .kernel = syscall_kernel, .control = syscall_control);

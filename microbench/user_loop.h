@@ -27,4 +27,15 @@ _Static_assert(SYS_null == 0 && SYS_bench_return == 17,
             "ud2\n" #name "_end:\n"                           \
             ".popsection")
 
+/* Makes one system call, which also allocates user_call()'s pages; why there is
+ * nothing to measure, or NULL. */
+static inline const char *user_loop_refuse(const void *code, const void *end)
+{
+    user_call(code, end, 1);
+    if (!syscall_reaches_ring0())
+        return "SYSCALL does not enter ring 0 here; the kernel finishes it in "
+               "#PF";
+    return NULL;
+}
+
 #endif
