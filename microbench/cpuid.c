@@ -5,7 +5,6 @@
  * sub-leaf that leaf 0 ignores. */
 OP_LOOPS(cpuid, "push %rbx", "xor %eax, %eax", "cpuid", "pop %rbx");
 
-DEFINE_BENCHMARK(
-    cpuid, "cpuid", "micro", "CPUID",
-    "CPUID leaf 0: an unconditional exit under VT and, mostly, SVM", 0,
-    .kernel = cpuid_kernel, .control = cpuid_control);
+DEFINE_BENCHMARK(cpuid, "cpuid", "micro", "CPUID",
+                 "CPUID leaf 0: an exit that no VMM under VT can avoid", 0,
+                 .kernel = cpuid_kernel, .control = cpuid_control);
