@@ -1,19 +1,19 @@
-# Unit tests: every source in unit_TESTS (tests/unit/test_*.c, and whatever another
-# module.mk appends) is a cmocka program, linked with all of trapmark but main.
+# Unit tests: every tests/unit/test_*.c is a cmocka program, linked with all of
+# trapmark but main.
 #   make test-unit            run them all
 #   make build/tests/unit/X   build one
 
-unit_TESTS += $(wildcard tests/unit/test_*.c)
-unit_NAMES  = $(sort $(notdir $(basename $(unit_TESTS))))
+unit_TESTS := $(sort $(unit_TESTS) $(wildcard tests/unit/test_*.c))
+unit_BINS  := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(unit_TESTS))
 unit_LIBS   = $(filter-out %/harness/main.o,$(backend_OBJS) $(harness_OBJS))
 
 .SECONDEXPANSION:
-$(O)/tests/unit/%: $$(call obj,$$(filter $$(addsuffix /$$*.c,tests/unit) %/$$*.c,$$(unit_TESTS))) $$(unit_LIBS)
+$(O)/tests/unit/%: $(O)/host/tests/unit/%.o $$(unit_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
 .PHONY: test-unit
-test-unit: $$(addprefix $(O)/tests/unit/,$$(unit_NAMES)) ## Run the unit tests
+test-unit: $(unit_BINS) ## Run the unit tests
 	@sh tests/unit/run.sh $^
 
 test_TARGETS += test-unit
