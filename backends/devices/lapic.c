@@ -6,10 +6,6 @@
 #include "guest/abi/abi.h"
 #include "lapic.h"
 
-#define BASE_BSP    0x100ull
-#define BASE_X2APIC 0x400ull
-#define BASE_ENABLE 0x800ull
-
 #define SVR_ENABLE 0x100u
 #define LAPIC_VERSION_VALUE (0x14u | (LVT_COUNT - 1) << 16)
 
@@ -21,16 +17,10 @@
 #define MODE_FIXED  0
 #define MODE_LOWEST 1
 
-/* Bits of each LVT entry that software may write. */
-static const uint32_t lvt_writable[LVT_COUNT] = {
+const uint32_t lapic_lvt_writable[LVT_COUNT] = {
     [LVT_TIMER] = 0x700ff,   [LVT_THERMAL] = 0x107ff, [LVT_PERF] = 0x107ff,
     [LVT_LINT0] = 0x1a7ff,   [LVT_LINT1] = 0x1a7ff,   [LVT_ERROR] = 0x100ff,
 };
-
-static bool lapic_x2apic(const struct lapic *l)
-{
-    return l->base & BASE_X2APIC;
-}
 
 /* ---- Vectors and priorities ---------------------------------------------- */
 
@@ -77,7 +67,7 @@ static int lapic_pending(const struct lapic *l)
     return irr;
 }
 
-static void lapic_update(struct lapic *l)
+void lapic_update(struct lapic *l)
 {
     struct board *b = l->dev.board;
 
@@ -198,7 +188,7 @@ static void lapic_send(struct lapic *l)
 
 /* ---- Registers ------------------------------------------------------------ */
 
-static bool lapic_read(struct lapic *l, unsigned reg, uint32_t *v)
+bool lapic_read(struct lapic *l, unsigned reg, uint32_t *v)
 {
     switch (reg) {
     case LAPIC_ID:
@@ -272,7 +262,7 @@ static void lapic_set_svr(struct lapic *l, uint32_t v)
 
 static void lapic_set_lvt(struct lapic *l, unsigned i, uint32_t v)
 {
-    v &= lvt_writable[i];
+    v &= lapic_lvt_writable[i];
     if (!(l->svr & SVR_ENABLE))
         v |= LVT_MASKED;
     if (i == LVT_TIMER)
@@ -281,7 +271,7 @@ static void lapic_set_lvt(struct lapic *l, unsigned i, uint32_t v)
         l->lvt[i] = v;
 }
 
-static bool lapic_write(struct lapic *l, unsigned reg, uint32_t v)
+bool lapic_write(struct lapic *l, unsigned reg, uint32_t v)
 {
     switch (reg) {
     case LAPIC_ID: /* read-only here, as on recent CPUs */
@@ -355,9 +345,9 @@ static void lapic_mmio_write(struct device *d, gpa_t addr, unsigned size,
         lapic_error(l, ESR_REGISTER);
 }
 
-/* ---- MSRs: x2APIC, base, deadline ------------------------------------------ */
+/* ---- Life ---------------------------------------------------------------- */
 
-static void lapic_reset(struct lapic *l)
+void lapic_reset(struct lapic *l)
 {
     for (int i = 0; i < 8; i++)
         l->irr[i] = l->isr[i] = l->tmr[i] = 0;
@@ -368,99 +358,6 @@ static void lapic_reset(struct lapic *l)
         l->lvt[i] = LVT_MASKED;
     l->timer.initial = l->timer.divide = 0;
     l->timer.expires = UINT64_MAX;
-}
-
-static bool lapic_set_base(struct lapic *l, uint64_t v)
-{
-    const uint64_t mode = v & (BASE_ENABLE | BASE_X2APIC);
-    const uint64_t old = l->base & (BASE_ENABLE | BASE_X2APIC);
-
-    /* Address and BSP bit stay, reserved bits are 0. */
-    if ((v ^ l->base) & ~(BASE_ENABLE | BASE_X2APIC))
-        return false;
-    /* Legal steps: off <-> xAPIC -> x2APIC -> off (SDM vol. 3A, 11.12.5). */
-    if (mode == BASE_X2APIC || (mode == BASE_ENABLE && (old & BASE_X2APIC)) ||
-        ((mode & BASE_X2APIC) && !(old & BASE_ENABLE)))
-        return false;
-    l->base = v;
-    if (!mode)
-        lapic_reset(l);
-    if (mode != old) {
-        l->icr = l->icr_high = 0;
-        board_rearm(l->dev.board);
-        lapic_update(l);
-    }
-    return true;
-}
-
-static bool lapic_msr_read(struct device *d, uint32_t msr, uint64_t *v)
-{
-    struct lapic *l = (struct lapic *)d;
-    unsigned reg = msr - MSR_X2APIC;
-    uint32_t low;
-
-    if (msr == MSR_APIC_BASE) {
-        *v = l->base;
-        return true;
-    }
-    if (msr == MSR_TSC_DEADLINE) {
-        *v = lapic_timer_get_tsc(l);
-        return true;
-    }
-    if (reg > LAPIC_SELF_IPI || !lapic_x2apic(l) || !lapic_read(l, reg, &low))
-        return false;
-    *v = low;
-    if (reg == LAPIC_ICR)
-        *v |= (uint64_t)l->icr_high << 32;
-    return true;
-}
-
-/* Bits that must be 0 in an x2APIC write. */
-static uint64_t lapic_reserved(unsigned reg)
-{
-    switch (reg) {
-    case LAPIC_EOI:
-    case LAPIC_ESR:
-        return UINT64_MAX;
-    case LAPIC_TPR:
-    case LAPIC_SELF_IPI:
-        return ~0xffull;
-    case LAPIC_SVR:
-        return ~0x1ffull;
-    case LAPIC_ICR:
-        return 0xfff33000;
-    case LAPIC_LVT ... LAPIC_LVT + LVT_COUNT - 1: /* but the read-only two */
-        return ~(lvt_writable[reg - LAPIC_LVT] | 0x5000ull);
-    case LAPIC_DIVIDE:
-        return ~0xbull;
-    default:
-        return ~0xffffffffull;
-    }
-}
-
-static bool lapic_msr_write(struct device *d, uint32_t msr, uint64_t v)
-{
-    struct lapic *l = (struct lapic *)d;
-    unsigned reg = msr - MSR_X2APIC;
-
-    if (msr == MSR_APIC_BASE)
-        return lapic_set_base(l, v);
-    if (msr == MSR_TSC_DEADLINE) {
-        lapic_timer_set_tsc(l, v);
-        return true;
-    }
-    if (reg > LAPIC_SELF_IPI || !lapic_x2apic(l) || (v & lapic_reserved(reg)))
-        return false;
-    if (reg == LAPIC_SELF_IPI) {
-        lapic_raise(l, v, false);
-        return true;
-    }
-    if (reg == LAPIC_ICR)
-        l->icr_high = v >> 32;
-    /* Registers that x2APIC mode doesn't have are refused before they change. */
-    if (reg == LAPIC_LDR || reg == LAPIC_DFR || reg == LAPIC_ICR_HIGH)
-        return false;
-    return lapic_write(l, reg, v);
 }
 
 static int lapic_create(struct device *d, char why[REASON_MAX])

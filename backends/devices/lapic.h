@@ -48,6 +48,30 @@ struct lapic {
     struct lapic_timer timer;
 };
 
+/* The APIC base MSR */
+#define BASE_BSP    0x100ull
+#define BASE_X2APIC 0x400ull
+#define BASE_ENABLE 0x800ull
+
+static inline bool lapic_x2apic(const struct lapic *l)
+{
+    return l->base & BASE_X2APIC;
+}
+
+/* Bits of each LVT entry that software may write. */
+extern const uint32_t lapic_lvt_writable[LVT_COUNT];
+
+void lapic_reset(struct lapic *l);
+/* Tells the host whether a vector is deliverable. */
+void lapic_update(struct lapic *l);
+/* One register in the current mode; false: there is none that can be read, or
+ * written. */
+bool lapic_read(struct lapic *l, unsigned reg, uint32_t *v);
+bool lapic_write(struct lapic *l, unsigned reg, uint32_t v);
+/* lapic_msr.c */
+bool lapic_msr_read(struct device *d, uint32_t msr, uint64_t *v);
+bool lapic_msr_write(struct device *d, uint32_t msr, uint64_t v);
+
 /* A vector asks for service. */
 void lapic_raise(struct lapic *l, uint8_t vector, bool level);
 
