@@ -111,11 +111,23 @@ void report_summary(const struct report *r,
                     void *opaque);
 
 /* Why rows are missing: one call per distinct reason, with the rows it holds
- * for ("wrmsr on kvm, rdmsr on kvm"). */
+ * for ("wrmsr on kvm, rdmsr on kvm, all 24 of micro on native"). */
 void report_missing(const struct report *r,
                     void (*say)(void *opaque, const char *status,
                                 const char *reason, const char *rows),
                     void *opaque);
+
+/* The files' warnings: one call per distinct text and advice (NULL: none), with
+ * the rows it is about (NULL: the host). */
+void report_warnings(const struct report *r,
+                     void (*say)(void *opaque, const char *text,
+                                 const char *advice, const char *rows),
+                     void *opaque);
+
+/* Whether the suite has anything but skipped rows in the series: else a column
+ * of its own would say less than the reason. */
+bool report_has_column(const struct report *r, const char *suite,
+                       unsigned series);
 
 /* Tables on a stream. */
 void report_tables(const struct report *r, FILE *out);

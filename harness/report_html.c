@@ -118,14 +118,9 @@ static void put_cell(FILE *out, const struct report *r,
 
 static void put_suite(FILE *out, const struct report *r, const char *suite)
 {
-    bool *used = xcalloc(r->nseries, sizeof(*used));
-
-    for (unsigned i = 0; i < r->nrows; i++)
-        if (!strcmp(r->benches[r->rows[i].bench].suite, suite))
-            used[r->rows[i].series] = true;
     fputs("<div class=\"wide\"><table>\n<tr><th>benchmark</th>", out);
     for (unsigned s = 0; s < r->nseries; s++)
-        if (used[s])
+        if (report_has_column(r, suite, s))
             html_tagged(out, "<th class=\"n\">", r->series[s].label, "</th>");
     fputs("<th>one operation</th></tr>\n", out);
     for (unsigned b = 0; b < r->nbenches; b++) {
@@ -133,13 +128,12 @@ static void put_suite(FILE *out, const struct report *r, const char *suite)
             continue;
         html_tagged(out, "<tr><td>", r->benches[b].label, "</td>");
         for (unsigned s = 0; s < r->nseries; s++)
-            if (used[s])
+            if (report_has_column(r, suite, s))
                 put_cell(out, r, report_find(r, b, s));
         html_tagged(out, "<td>", r->benches[b].op ? r->benches[b].op : "",
                     "</td></tr>\n");
     }
     fputs("</table></div>\n", out);
-    free(used);
 }
 
 /* ---- Events ----------------------------------------------------------- */
@@ -247,25 +241,15 @@ static void put_missing(void *opaque, const char *status, const char *reason,
     html_tagged(opaque, "<td>", rows, "</td></tr>\n");
 }
 
-static void put_warnings(FILE *out, const struct report *r)
+static void put_warning(void *opaque, const char *text, const char *advice,
+                        const char *rows)
 {
-    json_t *warning;
-    size_t i;
-
-    for (unsigned f = 0; f < r->nfiles; f++) {
-        json_array_foreach(json_object_get(r->files[f].json, RF_WARNINGS), i,
-                           warning)
-        {
-            const char *advice = result_text(warning, RF_ADVICE);
-
-            html_tagged(out, "<li><span class=\"warn\">",
-                        result_text(warning, RF_TEXT), "</span>");
-            if (advice)
-                html_tagged(out, " <span class=\"soft\">Advice:</span> ",
-                            advice, "");
-            fputs("</li>\n", out);
-        }
-    }
+    html_tagged(opaque, "<li><span class=\"warn\">", text, "</span>");
+    if (rows)
+        html_tagged(opaque, " <span class=\"soft\">", rows, "</span>");
+    if (advice)
+        html_tagged(opaque, "<br>Advice: ", advice, "");
+    fputs("</li>\n", opaque);
 }
 
 static void put_reading(FILE *out, const struct report *r)
@@ -360,7 +344,7 @@ void report_html(const struct report *r, const struct report_plots *plots,
     }
     if (any_warning(r)) {
         fputs("<h2 id=\"warnings\">Warnings</h2>\n<ul>\n", out);
-        put_warnings(out, r);
+        report_warnings(r, put_warning, out);
         fputs("</ul>\n", out);
     }
     put_reading(out, r);

@@ -67,6 +67,16 @@ const char *report_unit_long(const struct report *r)
     return r->instructions ? "retired instructions" : "TSC ticks";
 }
 
+bool report_has_column(const struct report *r, const char *suite,
+                       unsigned series)
+{
+    for (unsigned i = 0; i < r->nrows; i++)
+        if (r->rows[i].series == series && r->rows[i].status != ROW_SKIPPED &&
+            !strcmp(r->benches[r->rows[i].bench].suite, suite))
+            return true;
+    return false;
+}
+
 const char *report_kvm_label(const struct report *r, unsigned file)
 {
     json_t *host = json_object_get(r->files[file].json, RF_HOST);
@@ -135,6 +145,43 @@ char *report_spread(char buf[FIGURE_MAX], const struct report_row *row)
     return buf;
 }
 
+/* ---- Rows with a reason ---------------------------------------------------
+ */
+
+static bool same_reason(const struct report_row *a, const struct report_row *b)
+{
+    return a->status == b->status && !strcmp(a->reason, b->reason);
+}
+
+/* Appends the rows of one suite and series that share the reason; by the
+ * suite's name if that is all of them. */
+static void list_rows(const struct report *r, const char *suite,
+                      unsigned series, const struct report_row *like,
+                      struct text *rows)
+{
+    const char *label = r->series[series].label;
+    struct text some = {0};
+    unsigned lost = 0, all = 0;
+
+    for (unsigned i = 0; i < r->nrows; i++) {
+        const struct report_row *row = &r->rows[i];
+        const struct report_bench *b = &r->benches[row->bench];
+
+        if (row->series != series || strcmp(b->suite, suite))
+            continue;
+        all++;
+        if (row->status == ROW_OK || !same_reason(row, like))
+            continue;
+        lost++;
+        text_list(&some, "%s on %s", b->label, label);
+    }
+    if (lost > 2 && lost == all)
+        text_list(rows, "all %u of %s on %s", lost, suite, label);
+    else if (lost)
+        text_list(rows, "%s", some.text);
+    free(some.text);
+}
+
 void report_missing(const struct report *r,
                     void (*say)(void *opaque, const char *status,
                                 const char *reason, const char *rows),
@@ -146,19 +193,88 @@ void report_missing(const struct report *r,
         bool said = row->status == ROW_OK;
 
         for (unsigned k = 0; k < i && !said; k++)
-            said = r->rows[k].status == row->status &&
-                   !strcmp(r->rows[k].reason, row->reason);
+            said = r->rows[k].status != ROW_OK && same_reason(&r->rows[k], row);
         if (said)
             continue;
-        for (unsigned k = i; k < r->nrows; k++) {
-            const struct report_row *other = &r->rows[k];
-
-            if (other->status == row->status &&
-                !strcmp(other->reason, row->reason))
-                text_list(&rows, "%s on %s", r->benches[other->bench].label,
-                          r->series[other->series].label);
-        }
+        for (unsigned s = 0; s < r->nseries; s++)
+            for (const char *suite = report_next_suite(r, NULL); suite;
+                 suite = report_next_suite(r, suite))
+                list_rows(r, suite, s, row, &rows);
         say(opaque, report_status_names[row->status], row->reason, rows.text);
         free(rows.text);
     }
+}
+
+/* ---- Warnings ---------------------------------------------------------------
+ */
+
+static bool same_text(const json_t *a, const json_t *b, const char *member)
+{
+    const char *x = result_text(a, member), *y = result_text(b, member);
+
+    return x == y || (x && y && !strcmp(x, y));
+}
+
+static void list_warned(const struct report *r, unsigned file,
+                        const json_t *warning, struct text *rows)
+{
+    const char *bench = result_text(warning, RF_BENCH);
+    const char *backend = result_text(warning, RF_BACKEND);
+
+    if (bench || backend)
+        text_list(rows, "%s%s%s", bench ? bench : "",
+                  bench && backend ? " on " : "", backend ? backend : "");
+    else if (r->nfiles > 1)
+        text_list(rows, "the host");
+    else
+        return;
+    if (r->nfiles > 1)
+        text_add(rows, " (%s)", r->files[file].name);
+}
+
+/* All warnings of the files in one array of [file, warning]. */
+static json_t *all_warnings(const struct report *r)
+{
+    json_t *all = json_array(), *warning;
+    size_t i;
+
+    for (unsigned f = 0; f < r->nfiles; f++) {
+        json_array_foreach(json_object_get(r->files[f].json, RF_WARNINGS), i,
+                           warning)
+            json_array_append_new(all, json_pack("[iO]", (int)f, warning));
+    }
+    return all;
+}
+
+void report_warnings(const struct report *r,
+                     void (*say)(void *opaque, const char *text,
+                                 const char *advice, const char *rows),
+                     void *opaque)
+{
+    json_t *all = all_warnings(r);
+
+    while (json_array_size(all)) {
+        json_t *first = json_incref(json_array_get(json_array_get(all, 0), 1));
+        struct text rows = {0};
+        size_t i = 0;
+
+        while (i < json_array_size(all)) {
+            json_t *pair = json_array_get(all, i);
+            json_t *warning = json_array_get(pair, 1);
+
+            if (!same_text(warning, first, RF_TEXT) ||
+                !same_text(warning, first, RF_ADVICE)) {
+                i++;
+                continue;
+            }
+            list_warned(r, json_integer_value(json_array_get(pair, 0)), warning,
+                        &rows);
+            json_array_remove(all, i);
+        }
+        say(opaque, result_text(first, RF_TEXT), result_text(first, RF_ADVICE),
+            rows.text);
+        free(rows.text);
+        json_decref(first);
+    }
+    json_decref(all);
 }

@@ -32,38 +32,62 @@ struct stacks {
     double top[MAX_PANELS], rows[MAX_PANELS], largest[MAX_PANELS];
 };
 
-/* An exit.* or a fault that the VMM handles, and not a sum or a part of
- * others. */
+/* An exit, and neither a sum of others nor a part of them. */
 static bool is_exit(int ev)
 {
-    return (!strncmp(event_names[ev], "exit.", 5) && ev != EV_EXIT_TOTAL &&
-            ev != EV_EXIT_EMULATED) ||
-           ev == EV_FAULT_HIDDEN || ev == EV_FAULT_TRACE;
+    return !strncmp(event_names[ev], "exit.", 5) && ev != EV_EXIT_TOTAL &&
+           ev != EV_EXIT_EMULATED;
 }
 
-static bool get_exits(const struct report_row *row, struct stack *stack)
+/* Faults that the VMM takes and the guest doesn't see. */
+static bool is_fault(int ev)
 {
-    double value, known = 0;
-    char figure[FIGURE_MAX];
-    bool any = false;
+    return ev == EV_FAULT_HIDDEN || ev == EV_FAULT_TRACE;
+}
+
+static double sum_events(const struct report_row *row, bool (*wanted)(int ev),
+                         double kind[KINDS], bool *any)
+{
+    double value, sum = 0;
 
     for (int ev = 0; ev < EV_COUNT; ev++) {
-        if (!is_exit(ev) ||
+        if (!wanted(ev) ||
             !report_event(row, RF_EVENTS, event_names[ev], &value))
             continue;
-        any = true;
-        stack->kind[ev] = fmax(value, 0);
-        known += stack->kind[ev];
+        *any = true;
+        kind[ev] = fmax(value, 0);
+        sum += kind[ev];
     }
-    stack->total = known;
-    if (report_event(row, RF_EVENTS, event_names[EV_EXIT_TOTAL], &value)) {
-        any = true;
-        stack->kind[REST] = fmax(value - known, 0);
+    return sum;
+}
+
+/* Where a VMM counts all exits and there are fewer of them than exits by kind
+ * and faults together, the faults weren't exits of their own: it met them while
+ * it emulated. Then they are left out. */
+static bool get_exits(const struct report_row *row, struct stack *stack)
+{
+    bool any = false, total_known;
+    double exits, faults, total;
+    char figure[FIGURE_MAX];
+
+    exits = sum_events(row, is_exit, stack->kind, &any);
+    faults = sum_events(row, is_fault, stack->kind, &any);
+    total_known =
+        report_event(row, RF_EVENTS, event_names[EV_EXIT_TOTAL], &total);
+    if (total_known && exits + faults > total * 1.01 + 0.01) {
+        for (int ev = 0; ev < EV_COUNT; ev++)
+            if (is_fault(ev))
+                stack->kind[ev] = 0;
+        faults = 0;
+    }
+    stack->total = exits + faults;
+    if (total_known) {
+        stack->kind[REST] = fmax(total - stack->total, 0);
         stack->total += stack->kind[REST];
     }
     snprintf(stack->text, sizeof(stack->text), "%s",
              table_figure(stack->total, figure));
-    return any && stack->total >= 0.005;
+    return (any || total_known) && stack->total >= 0.005;
 }
 
 /* Per cent of the time inside the backend and the VMM. */
@@ -311,11 +335,11 @@ int tsv_exits(const struct report *r, const char *suite, const char *prefix,
 
         for (unsigned i = 0; i < r->nrows && !counted; i++)
             for (int ev = 0; ev < EV_COUNT && !counted; ev++)
-                counted = r->rows[i].series == s &&
-                          r->rows[i].status == ROW_OK &&
-                          (is_exit(ev) || ev == EV_EXIT_TOTAL) &&
-                          report_event(&r->rows[i], RF_EVENTS, event_names[ev],
-                                       &value);
+                counted =
+                    r->rows[i].series == s && r->rows[i].status == ROW_OK &&
+                    (is_exit(ev) || is_fault(ev) || ev == EV_EXIT_TOTAL) &&
+                    report_event(&r->rows[i], RF_EVENTS, event_names[ev],
+                                 &value);
         if (!counted)
             text_list(&uncounted, "%s", r->series[s].label);
     }
@@ -324,8 +348,10 @@ int tsv_exits(const struct report *r, const char *suite, const char *prefix,
              "counted: ",
              &none);
     tsv_note(&notes, "No exits counted on: ", &uncounted);
-    text_add(&notes, "Unattributed: in the total that the VMM counts, but of "
-                     "a kind it doesn't tell. The number is the sum.\n");
+    text_add(&notes,
+             "Unattributed: in the total that the VMM counts, but of "
+             "a kind it doesn't tell. Faults that it met while emulating "
+             "are no exits. The number is the sum.\n");
     tsv_note_kvm(r, &notes);
     return write_stacks(&p, prefix, &notes, sizes);
 }

@@ -34,18 +34,17 @@ static char *relative_cell(const struct report *r, unsigned bench,
     return xformat("%sx", table_figure(ratio.median, amount));
 }
 
-/* Whether the series has a row, or with relative a ratio, in the suite. */
-static bool in_suite(const struct report *r, const char *suite, unsigned series,
-                     bool relative)
+/* Whether the series has a ratio in the suite. */
+static bool has_ratio(const struct report *r, const char *suite,
+                      unsigned series)
 {
-    for (unsigned i = 0; i < r->nrows; i++) {
-        struct report_ratio ratio;
+    struct report_ratio ratio;
 
+    for (unsigned i = 0; i < r->nrows; i++)
         if (r->rows[i].series == series &&
             !strcmp(r->benches[r->rows[i].bench].suite, suite) &&
-            (!relative || report_relative(r, &r->rows[i], &ratio)))
+            report_relative(r, &r->rows[i], &ratio))
             return true;
-    }
     return false;
 }
 
@@ -66,7 +65,7 @@ static void suite_table(const struct report *r, const char *suite,
     struct table *t;
 
     for (unsigned s = 0; s < r->nseries; s++)
-        if (in_suite(r, suite, s, relative))
+        if (relative ? has_ratio(r, suite, s) : report_has_column(r, suite, s))
             columns[n++] = s;
     if (!n)
         goto done;
@@ -129,28 +128,23 @@ static void print_sentence(void *opaque, const char *sentence)
     fprintf(opaque, "  %s\n", sentence);
 }
 
-static void print_warnings(const struct report *r, FILE *out)
+static void print_warning(void *opaque, const char *text, const char *advice,
+                          const char *rows)
 {
-    struct section s = {.out = out, .title = "Warnings"};
-    json_t *warning;
-    size_t i;
+    struct section *s = opaque;
 
-    for (unsigned f = 0; f < r->nfiles; f++) {
-        json_array_foreach(json_object_get(r->files[f].json, RF_WARNINGS), i,
-                           warning)
-        {
-            const char *advice = result_text(warning, RF_ADVICE);
-
-            section_open(&s);
-            fprintf(out, "  %s%s%s\n", result_text(warning, RF_TEXT),
-                    advice ? ". Advice: " : "", advice ? advice : "");
-        }
-    }
+    section_open(s);
+    fprintf(s->out, "  %s\n", text);
+    if (rows)
+        fprintf(s->out, "    %s\n", rows);
+    if (advice)
+        fprintf(s->out, "    advice: %s\n", advice);
 }
 
 void report_tables(const struct report *r, FILE *out)
 {
     struct section missing = {.out = out, .title = "Not measured"};
+    struct section warnings = {.out = out, .title = "Warnings"};
     bool noisy = false;
 
     fputs("Summary\n", out);
@@ -167,5 +161,5 @@ void report_tables(const struct report *r, FILE *out)
               "control is unstable\n",
               out);
     report_missing(r, print_missing, &missing);
-    print_warnings(r, out);
+    report_warnings(r, print_warning, &warnings);
 }

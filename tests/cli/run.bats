@@ -1,0 +1,227 @@
+# Measuring: result files, journals, resuming, interruption, bad outputs.
+
+load common
+
+@test "a run prints tables and writes a valid file" {
+    run quick -o r.json
+    expect 0
+    says "compute: TSC ticks per operation"
+    says "compute: times native"
+    "$BUILD/tests/validate" "$BATS_TEST_DIRNAME/../../results/schema.json" r.json
+    [ ! -e r.json.journal ]
+    [ -z "$(ls tmp)" ]
+}
+
+@test "every sample is kept, and the medians follow from them" {
+    quick -o r.json > /dev/null 2>&1
+    run jq -r '.runs[] | select(.bench == "sort") |
+        [range(.samples | length) as $i |
+            (.samples[$i] - .control[$i]) / .iterations] | sort |
+        (.[1] + .[2]) / 2' r.json
+    expect 0
+    wanted=$output
+    run jq -r '.runs[] | select(.bench == "sort") | .ticks_per_op.median' r.json
+    awk "BEGIN { d = $wanted / $output; exit !(d > 0.999999 && d < 1.000001) }"
+    run jq -e '[.runs[].samples | length] == [4, 4]' r.json
+    expect 0
+}
+
+@test "without a terminal progress is a line a row" {
+    quick > /dev/null 2> err
+    [ "$(grep -c '^ok ' err)" -eq 2 ]
+    ! grep -q $'\r' err
+}
+
+@test "with a terminal progress is one line that goes away" {
+    command -v script > /dev/null || skip "no script(1) to make a terminal"
+    run script -qec "trapmark run -b native -t sort,sha256 -n 4 --batch-us 200" /dev/null
+    expect 0
+    says $'\r'
+    says "[2/4]"
+    says " left"
+    silent_about "ok       sort"
+}
+
+@test "-o - writes the file to standard output, tables elsewhere" {
+    quick -o - 2> err | jq -e '.runs | length == 2'
+    grep -q "TSC ticks per operation" err
+}
+
+@test "missing directories of the output are made" {
+    run quick -o a/b/r.json
+    expect 0
+    [ -s a/b/r.json ]
+}
+
+@test "what native can't run is skipped with a reason; nothing ran: 77" {
+    run trapmark run -b native -t syscall -o r.json
+    expect 77
+    says "needs the guest kernel"
+    jq -e '.runs[0].status == "skipped" and (.runs[0].samples | not)' r.json
+}
+
+@test "a backend without deterministic mode is skipped there" {
+    run trapmark run -b native -t sort --deterministic
+    expect 77
+    says "has no deterministic mode"
+}
+
+@test "a missing QEMU is a reason, not a failure" {
+    PATH=$BUILD run trapmark run -b qemu-tcg -t empty
+    expect 77
+    says "skipped  qemu-tcg"
+}
+
+@test "bad guests are refused before anything runs" {
+    head -c 100 "$BUILD/guest/kernel.elf" > short.elf
+    head -c 50000 "$BUILD/guest/kernel.elf" > cut.elf
+    echo "not a kernel" > text.elf
+    mkfifo fifo
+    for wrong in short.elf cut.elf text.elf /nonexistent $PWD fifo /dev/zero; do
+        run timeout 10 trapmark run -b native -t sort --guest $wrong
+        expect 2
+        one_line
+        says "$wrong"
+    done
+    run trapmark run --guest "$GUESTS/newer.elf"
+    expect 2
+    one_line
+    says "ABI version 99"
+    run trapmark run -t sort --initrd text.elf
+    expect 2
+    one_line
+    says "not a newc cpio archive"
+    run trapmark run -t sort --disk /nonexistent
+    expect 2
+    one_line
+}
+
+@test "the output's disk is full: exit 1, the journal is named and resumes" {
+    run quick -o /dev/full
+    expect 1
+    says "/dev/full: No space left on device"
+    says "the finished rows are in $PWD/tmp/trapmark-"
+    [ "$(cat tmp/*.journal | wc -l)" -eq 3 ]
+}
+
+@test "a file system without space, all the way" {
+    [ "$(id -u)" -eq 0 ] || skip "only root can mount a small file system"
+    mkdir small
+    mount -t tmpfs -o size=8k none small || skip "nothing can be mounted here"
+    run quick -t sort,sha256,matmul -n 256 -o small/r.json
+    umount small
+    expect 1
+    says "No space left on device"
+    says "the journal goes on in $PWD/tmp/trapmark-"
+    [ "$(cat tmp/*.journal | wc -l)" -eq 4 ]
+}
+
+@test "a read-only directory: exit 1, the journal is in TMPDIR" {
+    mkdir locked
+    if [ "$(id -u)" -eq 0 ]; then
+        mount -t tmpfs -o ro none locked || skip "nothing can be mounted here"
+    else
+        chmod a-w locked
+    fi
+    run quick -o locked/r.json
+    [ "$(id -u)" -ne 0 ] || umount locked
+    expect 1
+    says "nothing can be written beside locked/r.json; the journal is $PWD/tmp/"
+    says "the finished rows are in $PWD/tmp/trapmark-"
+    # The same command goes on from there, and measures nothing again.
+    [ "$(id -u)" -ne 0 ] || rmdir locked
+    [ -d locked ] && chmod u+w locked
+    before=$(cat tmp/*.journal)
+    run quick -o locked/r.json --resume
+    expect 0
+    silent_about "ok       s"
+    [ "$(jq -c '.runs[0].samples' locked/r.json)" = \
+        "$(sed -n 2p <<<"$before" | jq -c '.samples')" ]
+}
+
+@test "Ctrl-C keeps the rows so far, --resume goes on" {
+    trapmark run -b native -s compute -n 30 --batch-us 40000 -o r.json \
+        > out 2> err &
+    pid=$!
+    for _ in $(seq 200); do
+        [ "$(grep -c '^{' r.json.journal 2> /dev/null)" = 2 ] && break
+        sleep 0.05
+    done
+    kill -INT $pid
+    status=0
+    wait $pid || status=$?
+    expect 130
+    grep -q "interrupted; [12] rows are in r.json" err
+    jq -e '.config.interrupted and (.runs | length) < 3' r.json
+    "$BUILD/tests/validate" "$BATS_TEST_DIRNAME/../../results/schema.json" r.json
+    first=$(jq -c '.runs[0].samples' r.json)
+    run trapmark run -b native -s compute -n 30 --batch-us 40000 -o r.json --resume
+    expect 0
+    jq -e '(.config.interrupted | not) and (.runs | length) == 3' r.json
+    [ "$first" = "$(jq -c '.runs[0].samples' r.json)" ]
+    [ ! -e r.json.journal ]
+}
+
+# A process that runs; one that nobody has waited for yet doesn't.
+alive() {
+    grep -q '^State:[^Z]*$' "/proc/$1/status" 2> /dev/null
+}
+
+@test "an interrupted run leaves no process behind" {
+    trapmark run -b native -t sort -n 100 --batch-us 100000 -o r.json \
+        > /dev/null 2>&1 &
+    pid=$!
+    for _ in $(seq 100); do
+        child=$(pgrep -P $pid || true)
+        [ -n "$child" ] && break
+        sleep 0.05
+    done
+    [ -n "$child" ]
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    expect 130
+    ! alive "$child"
+    # Not even when it is killed without a chance to tidy up.
+    trapmark run -b native -t sort -n 100 --batch-us 100000 > /dev/null 2>&1 &
+    pid=$!
+    for _ in $(seq 100); do
+        child=$(pgrep -P $pid || true)
+        [ -n "$child" ] && break
+        sleep 0.05
+    done
+    kill -KILL $pid
+    wait $pid 2> /dev/null || true
+    sleep 0.2
+    ! alive "$child"
+}
+
+@test "a journal that was cut off resumes" {
+    quick -o r.json > /dev/null 2>&1
+    # As a crash after one and a half rows leaves it.
+    quick -o /dev/full > /dev/null 2>&1 || true
+    { head -n 2 tmp/*.journal; sed -n 3p tmp/*.journal | head -c 40; } > r.json.journal
+    rm tmp/*.journal r.json
+    run quick -o r.json --resume
+    expect 0
+    silent_about "ok       sha256"
+    says "ok       sort"
+}
+
+@test "a file that is no journal, or another run's, is left alone" {
+    echo "my diary" > r.json.journal
+    for more in "" --resume; do
+        run quick -o r.json $more
+        expect 2
+        one_line
+        says "not a Trapmark journal"
+    done
+    [ "$(cat r.json.journal)" = "my diary" ]
+    rm r.json.journal
+    quick -o /dev/full > /dev/null 2>&1 || true
+    mv tmp/*.journal r.json.journal
+    run quick -o r.json --resume -n 5
+    expect 2
+    one_line
+    says "other options"
+}
