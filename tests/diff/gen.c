@@ -95,7 +95,7 @@ uint32_t gen_address(struct gen *g, unsigned size)
     uint32_t off;
 
     if (size == 16 || size == 512)
-        align = rng_percent(&g->rng, 97) ? 16 : 1;
+        align = rng_percent(&g->rng, g->mix.integer ? 97 : 85) ? 16 : 1;
     if (size == 0)
         size = 1;
     if (kind < 910)
@@ -485,22 +485,30 @@ static void resolve_pending(struct gen *g)
     g->pending = -1;
 }
 
+/* Register values and memory, with pointers where the generator wants them. */
+static void begin(struct gen *g, struct stream *s, struct case_input *in,
+                  uint64_t seed, const struct stream_mix *mix)
+{
+    *g = (struct gen){.s = s, .rng = {seed}, .mix = *mix, .pending = -1};
+    memset(s, 0, sizeof(*s));
+    s->seed = seed;
+    stream_fill_input(in, &g->rng);
+    for (unsigned i = 0; i < sizeof(pointers); i++)
+        in->gpr[pointers[i]] = gen_address(g, 16);
+    in->gpr[R14] = (uint64_t)rng_below(&g->rng, 600) - 300;
+    in->gpr[RSP] = CASE_STACK + 2048 + (rng_below(&g->rng, 64) & -8u);
+    if (rng_percent(&g->rng, 10))
+        in->gpr[RSP] += rng_below(&g->rng, 16);
+    memcpy(g->value, in->gpr, sizeof(g->value));
+}
+
 void stream_generate(struct stream *s, struct case_input *in, uint64_t seed,
                      const struct stream_mix *mix)
 {
-    struct gen g = {.s = s, .rng = {seed}, .mix = *mix, .pending = -1};
+    struct gen g;
     unsigned groups;
 
-    memset(s, 0, sizeof(*s));
-    s->seed = seed;
-    stream_fill_input(in, &g.rng);
-    for (unsigned i = 0; i < sizeof(pointers); i++)
-        in->gpr[pointers[i]] = gen_address(&g, 16);
-    in->gpr[R14] = (uint64_t)rng_below(&g.rng, 600) - 300;
-    in->gpr[RSP] = CASE_STACK + 2048 + (rng_below(&g.rng, 64) & -8u);
-    if (rng_percent(&g.rng, 10))
-        in->gpr[RSP] += rng_below(&g.rng, 16);
-    memcpy(g.value, in->gpr, sizeof(g.value));
+    begin(&g, s, in, seed, mix);
     groups = 10 + rng_below(&g.rng, 50);
     for (unsigned i = 0; i < groups && s->n + 20 < STREAM_MAX; i++) {
         if (g.pending >= 0 && g.left-- == 0)
@@ -509,4 +517,31 @@ void stream_generate(struct stream *s, struct case_input *in, uint64_t seed,
     }
     resolve_pending(&g);
     stream_analyse(s);
+}
+
+void stream_of_form(struct stream *s, struct case_input *in,
+                    const struct form *f, uint64_t seed)
+{
+    static const struct stream_mix none;
+    struct gen g;
+
+    begin(&g, s, in, seed, &none);
+    /* Some instances are refused: a reserved destination, say. */
+    for (unsigned i = 0; i < 10 * TRIES && s->n == 0; i++)
+        gen_form(&g, f);
+    stream_analyse(s);
+}
+
+void stream_base_input(struct case_input *in, uint64_t seed)
+{
+    static const struct stream_mix none;
+    static struct stream s;
+    struct gen g;
+
+    begin(&g, &s, in, seed, &none);
+    in->gpr[RSP] &= -8ull;
+    for (unsigned i = 0; i < sizeof(pointers); i++)
+        in->gpr[pointers[i]] = CASE_DATA + 256 + 512 * i;
+    in->fx.fcw = 0x37f;
+    in->fx.mxcsr = 0x1f80;
 }

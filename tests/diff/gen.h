@@ -14,13 +14,12 @@
 struct gen {
     struct stream *s;
     struct rng rng;
-    struct stream_mix mix;
+    struct stream_mix mix; /* all zero: one form, with more edge cases */
     uint64_t value[16];  /* of pointers and index, as far as known */
     uint16_t undefined;  /* flags, at the end of what is there */
     uint16_t join;       /* undefined flags that branches to `pending` carry */
     int pending;         /* instruction whose target isn't set yet, or -1 */
     unsigned left;       /* groups until the pending target */
-    uint8_t avoid;       /* registers a group in progress needs: bit mask */
 };
 
 /* Appends one instruction. False: it doesn't decode, reads undefined flags, or

@@ -1,5 +1,4 @@
 /* Runs random instruction streams on the bare CPU and on a backend. */
-#include "gen.h"
 #include "stream.h"
 
 #include <errno.h>
@@ -55,21 +54,20 @@ static bool outcome_equal(const struct run *r, unsigned slot, FILE *out)
 
 /* ---- A mismatch ---------------------------------------------------------------- */
 
-/* Whether the stream, in slot 0 now, still shows a difference. */
-static bool still_differs(struct run *r)
+/* Whether the stream, in slot 0 now, still shows a difference of that kind:
+ * stuck means that the backend could not finish it. */
+static bool still_differs(struct run *r, bool stuck, char why[REASON_MAX])
 {
-    char why[REASON_MAX];
-
     if (!stream_analyse(&r->streams[0]) ||
         !stream_assemble(&r->streams[0], case_rip(0), &r->in[0]))
         return false;
     if (run_cases(r, 0, 1, why))
         return false; /* strayed, without the instruction that was taken out */
-    return !outcome_equal(r, 0, NULL);
+    return (r->other[0].vector < 0) == stuck && !outcome_equal(r, 0, NULL);
 }
 
 /* Takes out every instruction that isn't needed to show the difference. */
-static void minimise(struct run *r)
+static void minimise(struct run *r, bool stuck, char why[REASON_MAX])
 {
     struct stream *s = &r->streams[0];
     struct stream saved;
@@ -80,27 +78,27 @@ static void minimise(struct run *r)
         for (unsigned i = s->n; i-- > 0;) {
             saved = *s;
             stream_remove(s, i);
-            if (still_differs(r)) {
+            if (still_differs(r, stuck, why)) {
                 progress = true;
                 continue;
             }
             *s = saved;
         }
     }
-    still_differs(r);
+    still_differs(r, stuck, why);
 }
 
-static void report(struct run *r, unsigned slot, const char *why)
+static void report(struct run *r, unsigned slot)
 {
     uint64_t seed = r->streams[slot].seed;
+    bool stuck = r->other[slot].vector < 0;
+    char why[REASON_MAX] = "";
 
     printf("MISMATCH: stream seed 0x%llx, slot %u\n",
            (unsigned long long)seed, slot);
-    if (r->other[slot].vector < 0)
-        printf("  %s: %s\n", other_name(r->opt), why);
     r->streams[0] = r->streams[slot];
     r->in[0] = r->in[slot];
-    if (!still_differs(r)) {
+    if (!still_differs(r, stuck, why)) {
         printf("  seen only in its batch; not minimised:\n");
         stream_assemble(&r->streams[0], case_rip(slot), &r->in[0]);
         case_print_code(r->in[0].code, r->in[0].code_len, case_rip(slot),
@@ -108,11 +106,14 @@ static void report(struct run *r, unsigned slot, const char *why)
         outcome_equal(r, slot, stdout);
         return;
     }
-    minimise(r);
+    minimise(r, stuck, why);
     case_print_code(r->in[0].code, r->in[0].code_len, case_rip(0), stdout);
     printf("  stopped at 0x%llx with vector %d\n",
            (unsigned long long)r->cpu[0].rip, r->cpu[0].vector);
-    outcome_equal(r, 0, stdout);
+    if (stuck)
+        printf("  %s: %s\n", other_name(r->opt), why);
+    else
+        outcome_equal(r, 0, stdout);
 }
 
 /* ---- The run ---------------------------------------------------------------------- */
@@ -160,7 +161,7 @@ static int run_batch(struct run *r, unsigned n)
     r->streams_run += n;
     /* Slot 0 is overwritten by each report: the first of them last. */
     while (bad_count-- > 0)
-        report(r, bad[bad_count], why);
+        report(r, bad[bad_count]);
     return 0;
 }
 

@@ -47,6 +47,15 @@ struct stream_mix {
 void stream_generate(struct stream *s, struct case_input *in, uint64_t seed,
                      const struct stream_mix *mix);
 
+/* One instruction of that form, and what must precede it. Empty where nothing
+ * useful was found. */
+struct form;
+void stream_of_form(struct stream *s, struct case_input *in,
+                    const struct form *f, uint64_t seed);
+
+/* Just the state that a stream with this seed would begin with, pointers set. */
+void stream_base_input(struct case_input *in, uint64_t seed);
+
 /* Follows the undefined flags through the stream. False: an instruction reads
  * one (possible after instructions were removed). */
 bool stream_analyse(struct stream *s);

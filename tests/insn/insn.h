@@ -1,0 +1,25 @@
+/* Hand-written instruction cases: the table that cases.S fills. */
+#ifndef TM_INSN_H
+#define TM_INSN_H
+
+/* insn_case.flags */
+/* The CPU has more than x86-64-v2. What must happen on the backend is what the
+ * table says; #UD on the snippet's first byte. */
+#define INSN_BACKEND_ONLY 1
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+/* A snippet; the next entry's code ends it, and the last entry is an end mark.
+ * It runs from random registers (RBX, RBP, RSI, RDI, R12, R13 point to data, RSP
+ * to the stack, R14 is small) and is followed by ud2. */
+struct insn_case {
+    const char *name;
+    const uint8_t *code;
+    uint32_t undefined; /* status flags that mean nothing afterwards */
+    uint32_t vector, error;
+    uint32_t flags;
+};
+#endif
+
+#endif

@@ -1,0 +1,20 @@
+# Instruction test: every form and the hand-written cases, CPU against interp.
+#   make test-insn
+#   build/tests/insn interp SUBSTRING      only the cases with that in their name
+
+insn_OBJS = $(call obj,tests/insn/main.c tests/insn/cases.S \
+	$(addprefix tests/diff/,forms.c gen.c gen_control.c stream.c))
+
+.SECONDEXPANSION:
+$(O)/tests/insn: $$(insn_OBJS) $$(cases_OBJS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+.PHONY: test-insn
+test-insn: $(O)/tests/insn ## Every instruction form, interpreter against the CPU
+	@$(O)/tests/insn
+
+test_BINARIES += $(O)/tests/insn
+test_TARGETS  += test-insn
+
+-include $(wildcard $(O)/host/tests/insn/*.d)
