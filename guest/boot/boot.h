@@ -5,14 +5,14 @@
 #include "../abi/abi.h"
 
 #define BOOT_DIRECT 0
-#define BOOT_PVH    1
+#define BOOT_PVH 1
 
 #ifndef __ASSEMBLER__
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOOT_RAM_MAX   16
+#define BOOT_RAM_MAX 16
 #define BOOT_CMDLINE_MAX 2048
 
 /* Physical addresses [start, end). */
@@ -21,7 +21,7 @@ struct phys_range {
 };
 
 struct boot_info {
-    int kind; /* BOOT_* */
+    int kind;               /* BOOT_* */
     uint64_t kernel_offset; /* virtual minus physical address of the image */
     uint64_t direct_base;   /* virtual address of physical 0 */
     uint64_t mmio_base;     /* virtual address of device memory at gpa 0 */

@@ -8,8 +8,7 @@ struct boot_info boot_info;
 
 /* Top, image (3), its vmalloc directory, direct map (up to 5), MMIO (2). */
 #define EARLY_TABLES 12
-static uint64_t early_tables[EARLY_TABLES][512]
-    __attribute__((aligned(4096)));
+static uint64_t early_tables[EARLY_TABLES][512] __attribute__((aligned(4096)));
 static unsigned early_used;
 
 extern const char __image_start[], __text_end[], __rodata_end[], __image_end[];
@@ -26,8 +25,8 @@ static uint64_t *next_table(uint64_t *table, unsigned index)
     if (!(table[index] & PTE_P)) {
         if (early_used == EARLY_TABLES)
             panic("early page tables exhausted");
-        table[index] = (uint64_t)early_tables[early_used++] | PTE_P | PTE_W |
-                       PTE_A;
+        table[index] =
+            (uint64_t)early_tables[early_used++] | PTE_P | PTE_W | PTE_A;
     }
     return (uint64_t *)(table[index] & PTE_ADDR);
 }
@@ -144,6 +143,9 @@ static void read_start_info(uint64_t address)
 
         boot_info.initrd.start = module->paddr;
         boot_info.initrd.end = module->paddr + module->size;
+        if (module->paddr > boot_info.ram_top ||
+            module->size > boot_info.ram_top - module->paddr)
+            panic("the initrd lies outside RAM");
     }
     cmdline = (const char *)info->cmdline_paddr;
     for (; cmdline && cmdline[n] && n < BOOT_CMDLINE_MAX - 1; n++)
@@ -172,8 +174,8 @@ struct boot_jump boot_prepare(uint64_t start_info, int kind)
     if (cpuid(0x80000000, 0).eax >= 0x80000001)
         ext = cpuid(0x80000001, 0).edx;
     boot_info.nx = ext >> 20 & 1;
-    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | X86_EFER_SCE |
-                        (boot_info.nx ? X86_EFER_NXE : 0));
+    wrmsr(MSR_EFER,
+          rdmsr(MSR_EFER) | X86_EFER_SCE | (boot_info.nx ? X86_EFER_NXE : 0));
     boot_info.kernel_root = build_tables(ext >> 26 & 1);
     relocate(boot_info.kernel_offset);
 

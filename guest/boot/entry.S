@@ -1,4 +1,4 @@
-/* The two entries, PVH (32-bit) and direct (64-bit), and the path they share. */
+/* The entries, PVH (32-bit) and direct (64-bit), and the path they share. */
 #include "boot.h"
 
 /* Physical address of a symbol as a constant: the image is not moved, and a

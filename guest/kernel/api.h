@@ -32,21 +32,22 @@ int try_op(void (*fn)(void *), void *arg);
 
 /* Installs h for an exception or interrupt vector; NULL removes it. h runs with
  * interrupts off, before the kernel looks at the vector; true means handled:
- * return to the frame by IRETQ (CR2 is as the CPU left it). An external interrupt's hook sends no EOI: lapic_eoi(). */
+ * return to the frame by IRETQ (CR2 is as the CPU left it). An external
+ * interrupt's hook sends no EOI: lapic_eoi(). */
 void trap_hook(int vector, bool (*h)(struct trapframe *tf));
 
 /* ---- Memory ------------------------------------------------------------- */
 
 /* n pages (at most 4096 in all) of page-aligned, virtually contiguous kernel
- * memory with undefined contents, each mapped by a 4 KiB PTE in the live address
- * space. NULL: no memory. Free with the same pointer; the PTEs may have been
- * modified meanwhile, but for the frame they name. */
+ * memory with undefined contents, each mapped by a 4 KiB PTE in the live
+ * address space. NULL: no memory. Free with the same pointer; the PTEs may have
+ * been modified meanwhile, but for the frame they name. */
 void *bench_pages(unsigned n);
 void bench_pages_free(void *pages);
 
-/* Writable pointer to the live 4 KiB leaf PTE that maps va, present or not; NULL
- * where the page tables don't reach that level (or a large page is used). The
- * caller does invlpg. Good for bench_pages and for user_call's pages. */
+/* Writable pointer to the live 4 KiB leaf PTE that maps va, present or not;
+ * NULL where the page tables don't reach that level (or a large page is used).
+ * The caller does invlpg. Good for bench_pages and for user_call's pages. */
 uint64_t *pte_of(const void *va);
 
 /* Kernel address of device memory at gpa in [0xf0000000, 4 GiB), uncached. */
@@ -63,18 +64,18 @@ volatile void *mmio_ptr(uint64_t gpa);
  * panics. The first call allocates: make one in init(). */
 void user_call(const void *code, const void *end, uint64_t n);
 
-/* False once a SYSCALL arrived at its entry without having changed to CPL 0: such
- * a host exists. The kernel carries on, but the time is not a system call's.
- * Known after the first user_call. */
+/* False once a SYSCALL arrived at its entry without having changed to CPL 0:
+ * such a host exists. The kernel carries on, but the time is not a system
+ * call's. Known after the first user_call. */
 bool syscall_reaches_ring0(void);
 
-/* ---- Interrupts and time ------------------------------------------------- */
+/* ---- Interrupts and time ------------------------------------------------ */
 
 #define VEC_TIMER 0xf0
 
 /* Arms the one-shot timer `ticks` TSC ticks from now; returns the TSC value it
- * aims at. The interrupt (VEC_TIMER) is acknowledged by the kernel and otherwise
- * ignored. To sleep: cli(); timer_arm_in(t); sti_hlt(); */
+ * aims at. The interrupt (VEC_TIMER) is acknowledged by the kernel and
+ * otherwise ignored. To sleep: cli(); timer_arm_in(t); sti_hlt(); */
 uint64_t timer_arm_in(uint64_t ticks);
 void timer_disarm(void);
 /* Timer interrupts taken since boot. */

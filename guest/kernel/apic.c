@@ -1,24 +1,24 @@
 /* The local APIC, by MSR or by MMIO, its timer, and the I/O APIC. */
 #include "kernel.h"
 
-#define APIC_BASE_EXTD   (1u << 10)
+#define APIC_BASE_EXTD (1u << 10)
 #define APIC_BASE_ENABLE (1u << 11)
 
-#define LAPIC_ID        0x020
-#define LAPIC_TPR       0x080
-#define LAPIC_EOI       0x0b0
-#define LAPIC_SVR       0x0f0
+#define LAPIC_ID 0x020
+#define LAPIC_TPR 0x080
+#define LAPIC_EOI 0x0b0
+#define LAPIC_SVR 0x0f0
 #define LAPIC_LVT_TIMER 0x320
 #define LAPIC_LVT_LINT0 0x350
-#define LAPIC_INITIAL   0x380
-#define LAPIC_CURRENT   0x390
-#define LAPIC_DIVIDE    0x3e0
-#define SVR_ENABLE      0x100
+#define LAPIC_INITIAL 0x380
+#define LAPIC_CURRENT 0x390
+#define LAPIC_DIVIDE 0x3e0
+#define SVR_ENABLE 0x100
 #define SPURIOUS_VECTOR 0xff
-#define LVT_MASKED      (1u << 16)
-#define LVT_DEADLINE    (1u << 18) /* bits 18..17 = 10 */
-#define DIVIDE_BY_1     0x0b
-#define INITIAL_MAX     0xffffffffu
+#define LVT_MASKED (1u << 16)
+#define LVT_DEADLINE (1u << 18) /* bits 18..17 = 10 */
+#define DIVIDE_BY_1 0x0b
+#define INITIAL_MAX 0xffffffffu
 
 #define IOAPIC_SELECT 0x00
 #define IOAPIC_WINDOW 0x10
@@ -28,7 +28,7 @@
 #define PIC2_MASK 0xa1
 
 static bool x2apic;
-static uint64_t count_per_tick; /* timer counts per TSC tick, 32.32 fixed point */
+static uint64_t count_per_tick; /* of the timer, in 32.32 fixed point */
 
 volatile void *mmio_ptr(uint64_t gpa)
 {

@@ -1,10 +1,10 @@
 /* Memory and user mode for kernel benchmarks: see api.h. */
 #include "kernel.h"
 
-/* ---- bench_pages: first fit over a few leaf tables above the image ---------- */
+/* ---- bench_pages: first fit over a few leaf tables above the image ------ */
 
 #define LEAF_TABLES 8
-#define SLOTS       (LEAF_TABLES * 512)
+#define SLOTS (LEAF_TABLES * 512)
 
 static uint64_t *leaf_tables[LEAF_TABLES]; /* made on demand */
 static uint16_t slot_run[SLOTS]; /* pages of the block that begins here */
@@ -105,10 +105,10 @@ void bench_pages_free(void *pages)
     slot_run[slot] = 0;
 }
 
-/* ---- user_call -------------------------------------------------------------- */
+/* ---- user_call ---------------------------------------------------------- */
 
-#define USER_CODE  (TM_USER_START)
-#define USER_DATA  (TM_USER_START + PAGE_SIZE)
+#define USER_CODE (TM_USER_START)
+#define USER_DATA (TM_USER_START + PAGE_SIZE)
 #define USER_STACK (TM_USER_START + 2 * PAGE_SIZE)
 
 static uint64_t user_code_pa;

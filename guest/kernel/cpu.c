@@ -5,7 +5,8 @@ static struct cpu_facts facts;
 const struct cpu_facts *const cpu = &facts;
 
 struct percpu percpu;
-_Static_assert(offsetof(struct percpu, user_rsp) == PERCPU_USER_RSP, "layout.h");
+_Static_assert(offsetof(struct percpu, user_rsp) == PERCPU_USER_RSP,
+               "layout.h");
 _Static_assert(offsetof(struct percpu, kstack) == PERCPU_KSTACK, "layout.h");
 
 /* Descriptor, high half:
@@ -20,7 +21,7 @@ static uint64_t gdt[7] = {
     0x00cf93000000ffff, /* KERNEL_SS */
     0x00cff3000000ffff, /* USER_SS */
     0x00affb000000ffff, /* USER_CS */
-    0, 0,               /* TSS_SEL */
+    /* TSS_SEL: two entries, filled in by load_gdt */
 };
 
 struct tss {
@@ -50,7 +51,7 @@ _Static_assert(sizeof(struct gate) == 16, "SDM vol. 3A, 6.14.1");
 static struct gate idt[256] __attribute__((aligned(16)));
 
 #define GATE_INTERRUPT 0x8e
-#define GATE_DPL3      0x60
+#define GATE_DPL3 0x60
 
 /* #DF, NMI and #MC can strike when the stack is no good. */
 static uint8_t ist_stack[4096] __attribute__((aligned(16)));
@@ -155,7 +156,8 @@ void cpu_init(void)
     write_cr4(X86_CR4_PAE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT);
     wrmsr(MSR_STAR, (uint64_t)(USER_SS - 8) << 48 | (uint64_t)KERNEL_CS << 32);
     wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
-    wrmsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
+    wrmsr(MSR_SFMASK,
+          RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
     wrmsr(MSR_GS_BASE, (uint64_t)&percpu);
     wrmsr(MSR_KERNEL_GS_BASE, 0);
 }

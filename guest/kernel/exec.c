@@ -17,10 +17,10 @@ struct elf64_phdr {
 };
 _Static_assert(sizeof(struct elf64_phdr) == 56, "ELF64");
 
-#define ET_EXEC   2
-#define ET_DYN    3
+#define ET_EXEC 2
+#define ET_DYN 3
 #define EM_X86_64 62
-#define PT_LOAD   1
+#define PT_LOAD 1
 #define PT_INTERP 3
 #define PF_X 1
 #define PF_W 2
@@ -47,8 +47,8 @@ static int map_segment(struct mm *mm, const struct elf64_phdr *ph,
     v.end = (base + ph->vaddr + ph->memsz + PAGE_SIZE - 1) & PAGE_MASK;
     v.file_pa = file->start + ph->offset - in_page;
     v.file_len = ph->filesz ? ph->filesz + in_page : 0;
-    v.flags = (ph->flags & PF_W ? VMA_WRITE : 0) |
-              (ph->flags & PF_X ? VMA_EXEC : 0);
+    v.flags =
+        (ph->flags & PF_W ? VMA_WRITE : 0) | (ph->flags & PF_X ? VMA_EXEC : 0);
     if (v.end > mm->brk_start)
         mm->brk_start = mm->brk = v.end;
     return mm_add(mm, &v);

@@ -1,10 +1,11 @@
-/* Lazy x87 and SSE state: the registers belong to one process, the next one that
- * touches them takes them by #NM. */
+/* Lazy x87 and SSE state: the registers belong to one process, the next one
+ * that touches them takes them by #NM. */
 #include "kernel.h"
 
 /* Some hosts interpret ring 0 and know no FXSAVE there. So nothing is saved or
  * restored until a second process uses the FPU; FNINIT is enough for the first,
- * MXCSR has its reset value then. */
+ * MXCSR has its reset value then. A host that ignores CR0.TS (kvm_pvm does)
+ * never raises #NM: its processes share one set of registers. */
 static struct proc *owner;
 static bool used, ts_set = true;
 

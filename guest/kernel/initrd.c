@@ -21,7 +21,7 @@ static uint64_t hex8(const char *digits)
 
         v = v * 16 + (uint64_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
     }
-    return v;
+    return v & 0xffffffff; /* bad digits do no harm */
 }
 
 static uint64_t align4(uint64_t v)

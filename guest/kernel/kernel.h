@@ -24,7 +24,7 @@ static inline uint64_t virt_to_phys(const void *va)
     return (uint64_t)va - boot_info.direct_base;
 }
 
-/* ---- serial.c, panic.c --------------------------------------------------- */
+/* ---- serial.c, panic.c -------------------------------------------------- */
 
 void serial_write(const char *text, size_t n);
 void serial_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -35,7 +35,7 @@ extern const char *panic_bench;
 /* "#PF", "#GP", ... or "vector N". */
 const char *exception_name(uint64_t vector);
 
-/* ---- cpu.c, fpu.c --------------------------------------------------------- */
+/* ---- cpu.c, fpu.c ------------------------------------------------------- */
 
 struct percpu {
     uint64_t user_rsp; /* scratch of the system call entry */
@@ -57,7 +57,7 @@ void fpu_switch(struct proc *p);
 /* p ended or begins anew: forget its registers. */
 void fpu_drop(struct proc *p);
 
-/* ---- trap.c, trap_entry.S ------------------------------------------------- */
+/* ---- trap.c, trap_entry.S ----------------------------------------------- */
 
 extern const char trap_stubs[]; /* 256 entries of TRAP_STUB_SIZE bytes */
 void syscall_entry(void);
@@ -81,7 +81,7 @@ uint64_t copy_fixup(uint64_t rip);
 void user_enter(uint64_t rip, uint64_t data, uint64_t n, uint64_t stack);
 void user_leave(void) __attribute__((noreturn));
 
-/* ---- apic.c, timer.c, tsc.c ------------------------------------------------ */
+/* ---- apic.c, timer.c, tsc.c --------------------------------------------- */
 
 void apic_init(void);
 void ioapic_route(unsigned pin, int vector);
@@ -97,10 +97,10 @@ uint64_t us_to_ticks(uint64_t us);
 /* TSC frequency: command line, CPUID, or PIT. */
 uint64_t tsc_measure_khz(void);
 
-/* ---- page.c ---------------------------------------------------------------- */
+/* ---- page.c ------------------------------------------------------------- */
 
 void page_init(void);
-/* Physical address of a page with one reference, contents undefined; 0: none. */
+/* Physical address of a page with one reference, any contents; 0: none. */
 uint64_t page_alloc(void);
 uint64_t page_alloc_zero(void);
 /* n contiguous pages, never given back; 0: none. */
@@ -114,12 +114,12 @@ void page_list_push(uint32_t *head, uint64_t pa);
 uint64_t page_list_pop(uint32_t *head);
 uint64_t page_free_count(void);
 
-/* ---- vm.c ------------------------------------------------------------------ */
+/* ---- vm.c --------------------------------------------------------------- */
 
 #define VMA_MAX 24
 #define VMA_WRITE 1u
-#define VMA_EXEC  2u
-#define VMA_ANON  4u
+#define VMA_EXEC 2u
+#define VMA_ANON 4u
 
 /* [start, end) of user memory, page-aligned. */
 struct vma {
@@ -162,7 +162,7 @@ int copy_to_user(uint64_t dst, const void *src, uint64_t n);
 /* NUL-terminated string of at most size - 1 bytes; its length or negative. */
 int64_t copy_string_from_user(char *dst, uint64_t src, size_t size);
 
-/* ---- initrd.c, exec.c ------------------------------------------------------- */
+/* ---- initrd.c, exec.c --------------------------------------------------- */
 
 /* The initrd member of that name: physical address and size. */
 bool initrd_find(const char *path, struct phys_range *file);
@@ -171,7 +171,7 @@ bool initrd_find(const char *path, struct phys_range *file);
 int exec_load(struct mm *mm, const char *name, const char *args,
               struct trapframe *tf);
 
-/* ---- proc.c ---------------------------------------------------------------- */
+/* ---- proc.c ------------------------------------------------------------- */
 
 #define PROC_MAX 32
 #define PROC_NAME_MAX 24
@@ -187,9 +187,9 @@ struct proc {
     int pid; /* 0: init, which is the kernel */
     enum proc_state state;
     struct proc *parent;
-    struct proc *next; /* run queue */
-    uint64_t sp;       /* saved kernel stack pointer */
-    uint64_t kstack;   /* top of the kernel stack */
+    struct proc *next;   /* run queue */
+    uint64_t sp;         /* saved kernel stack pointer */
+    uint64_t kstack;     /* top of the kernel stack */
     const void *channel; /* what it sleeps on */
     uint64_t wake_at;    /* TSC deadline while asleep, 0: none */
     int status;          /* WAIT_* of a zombie */
@@ -223,7 +223,8 @@ void proc_preempt(void);
 /* The process dies of an exception; reason is one line. */
 void proc_kill(uint64_t vector, const char *reason) __attribute__((noreturn));
 
-/* ---- syscall.c, init.c ------------------------------------------------------- */
+/* ---- syscall.c, init.c
+ * ------------------------------------------------------- */
 
 void syscall_dispatch(struct trapframe *tf);
 /* The line a user program reported; init wants to know about results. */
@@ -232,7 +233,8 @@ void init_saw_report(const char *text);
 void init_bench_died(const char *reason);
 void init_run(void) __attribute__((noreturn));
 
-/* ---- virtio_blk.c ------------------------------------------------------------ */
+/* ---- virtio_blk.c
+ * ------------------------------------------------------------ */
 
 /* Capacity in bytes; -TM_ENODEV where there is no disk. */
 int64_t blk_size(void);

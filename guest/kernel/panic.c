@@ -3,12 +3,11 @@
 
 const char *panic_bench;
 
-/* A table of characters, not of pointers: it is right before relocation, too. */
+/* A table of characters, not of pointers: right before relocation, too. */
 static const char exception_names[32][4] = {
-    "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM",
-    "#DF", "",    "#TS", "#NP", "#SS", "#GP", "#PF", "",
-    "#MF", "#AC", "#MC", "#XM", "#VE", "#CP", "",    "",
-    "",    "",    "",    "",    "#HV", "#VC", "#SX", ""};
+    "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "",    "#TS",
+    "#NP", "#SS", "#GP", "#PF", "",    "#MF", "#AC", "#MC", "#XM", "#VE", "#CP",
+    "",    "",    "",    "",    "",    "",    "#HV", "#VC", "#SX", ""};
 
 const char *exception_name(uint64_t vector)
 {

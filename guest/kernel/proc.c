@@ -2,15 +2,15 @@
 #include "kernel.h"
 
 #define KSTACK_PAGES 2
-#define SLICE_US     10000
+#define SLICE_US 10000
 
 static struct proc procs[PROC_MAX];
 struct proc *current;
 
 /* Runnable processes other than the running one. */
 static struct proc *queue_head, *queue_tail;
-static bool preempt;     /* the running one should give way */
-static bool tick_armed;  /* the timer fires within a slice */
+static bool preempt;      /* the running one should give way */
+static bool tick_armed;   /* the timer fires within a slice */
 static unsigned sleepers; /* processes with a wake_at */
 static int last_pid;
 
@@ -119,7 +119,7 @@ void proc_tick(uint64_t now)
     preempt = queue_head != NULL;
 }
 
-/* ---- Sleeping --------------------------------------------------------------- */
+/* ---- Sleeping ----------------------------------------------------------- */
 
 void proc_sleep(const void *channel, uint64_t deadline)
 {
@@ -148,7 +148,7 @@ void proc_wake(const void *channel)
     }
 }
 
-/* ---- Birth ------------------------------------------------------------------ */
+/* ---- Birth -------------------------------------------------------------- */
 
 static struct proc *proc_alloc(struct proc *parent)
 {
@@ -163,8 +163,7 @@ static struct proc *proc_alloc(struct proc *parent)
         stack = page_alloc_contiguous(KSTACK_PAGES);
         if (!stack)
             return NULL;
-        p->kstack =
-            (uint64_t)phys_to_virt(stack) + KSTACK_PAGES * PAGE_SIZE;
+        p->kstack = (uint64_t)phys_to_virt(stack) + KSTACK_PAGES * PAGE_SIZE;
     }
     p->pid = ++last_pid;
     p->parent = parent;
@@ -208,7 +207,7 @@ int proc_fork(const struct trapframe *tf)
     return p->pid;
 }
 
-/* ---- Death ------------------------------------------------------------------ */
+/* ---- Death -------------------------------------------------------------- */
 
 static void proc_free(struct proc *p)
 {

@@ -2,17 +2,17 @@
 #include "kernel.h"
 
 #define UART_DATA 0
-#define UART_IER  1
-#define UART_FCR  2
-#define UART_IIR  2
-#define UART_LCR  3
-#define UART_MCR  4
-#define UART_LSR  5
-#define LCR_8N1   0x03
-#define LCR_DLAB  0x80
+#define UART_IER 1
+#define UART_FCR 2
+#define UART_IIR 2
+#define UART_LCR 3
+#define UART_MCR 4
+#define UART_LSR 5
+#define LCR_8N1 0x03
+#define LCR_DLAB 0x80
 #define FCR_ENABLE_CLEAR 0x07
-#define IIR_FIFO  0xc0
-#define LSR_THRE  0x20
+#define IIR_FIFO 0xc0
+#define LSR_THRE 0x20
 #define FIFO_DEPTH 16
 
 static bool ready;

@@ -1,4 +1,4 @@
-/* Exceptions and interrupts: who gets them, and what is done when nobody does. */
+/* Exceptions and interrupts: who gets them, and what if nobody does. */
 #include "kernel.h"
 
 _Static_assert(sizeof(struct trapframe) == TF_SIZE, "trap_entry.S");
@@ -8,7 +8,7 @@ _Static_assert(offsetof(struct trapframe, cs) == TF_CS, "trap_entry.S");
 #define VECTOR_NM 7
 #define VECTOR_PF 14
 #define PF_WRITE 2u
-#define PF_EXEC  16u
+#define PF_EXEC 16u
 
 static bool (*hooks[256])(struct trapframe *);
 static void (*irq_handlers[256])(void);
@@ -81,10 +81,11 @@ bool syscall_reaches_ring0(void)
     return !stranded_syscalls;
 }
 
-/* One KVM (kvm_pvm, for guests that don't speak its protocol) carries out all of
- * SYSCALL but the change to CPL 0, so that the fetch at LSTAR faults. Interrupts
- * are off then, by SFMASK, which no user code can bring about by itself. Finish
- * the instruction's work here: the frame becomes the one syscall_entry makes. */
+/* One KVM (kvm_pvm, for guests that don't speak its protocol) carries out all
+ * of SYSCALL but the change to CPL 0, so that the fetch at LSTAR faults.
+ * Interrupts are off then, by SFMASK, which no user code can bring about by
+ * itself. Finish the instruction's work here: the frame becomes the one
+ * syscall_entry makes. */
 static bool rescue_syscall(struct trapframe *tf)
 {
     if (!(tf->cs & 3) || tf->rip != (uint64_t)syscall_entry ||

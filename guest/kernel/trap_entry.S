@@ -57,11 +57,12 @@
 
     .text
 
-/* ---- Exceptions and interrupts: stack is SS RSP RFLAGS CS RIP [error] ------ */
+/* ---- Exceptions and interrupts: stack is SS RSP RFLAGS CS RIP [error] --- */
 
     .macro stub vector
     .balign TRAP_STUB_SIZE
-    .if (\vector != 8) && ((\vector < 10) || (\vector > 14)) && (\vector != 17) && (\vector != 21) && (\vector != 29) && (\vector != 30)
+    /* 8, 10..14, 17, 21, 29, 30 push an error code of their own. */
+    .if (\vector > 31) || !(0x60227d00 >> (\vector & 31) & 1)
     push $0
     .endif
     push $\vector
@@ -94,7 +95,7 @@ trap_return:
 1:  add $16, %rsp /* vector, error */
     iretq
 
-/* ---- System calls ---------------------------------------------------------- */
+/* ---- System calls ------------------------------------------------------- */
 
     .globl syscall_entry
     .balign 16
@@ -130,7 +131,7 @@ syscall_return:
 proc_begin:
     jmp syscall_return
 
-/* ---- void switch_stack(uint64_t *save, uint64_t load) ----------------------- */
+/* ---- void switch_stack(uint64_t *save, uint64_t load) ------------------- */
 
     .globl switch_stack
     .balign 16
@@ -141,7 +142,7 @@ switch_stack:
     pop_callee
     ret
 
-/* ---- int try_call(void (*fn)(void *), void *arg) ---------------------------- */
+/* ---- int try_call(void (*fn)(void *), void *arg) ------------------------ */
 
     .globl try_call
 try_call:
@@ -161,7 +162,7 @@ try_abort:
     pop_callee
     ret
 
-/* ---- int copy_guarded(void *dst, const void *src, uint64_t n) ---------------- */
+/* ---- int copy_guarded(void *dst, const void *src, uint64_t n) ----------- */
 
     .globl copy_guarded
 copy_guarded:
@@ -191,7 +192,7 @@ copy_fixup:
 1:  lea copy_failed(%rip), %rax
 2:  ret
 
-/* ---- void user_enter(rip, data, n, stack) and its way out -------------------- */
+/* ---- void user_enter(rip, data, n, stack) and its way out --------------- */
 
     .globl user_enter
 user_enter:

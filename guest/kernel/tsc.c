@@ -1,13 +1,13 @@
 /* The TSC's frequency, from whoever knows it. */
 #include "kernel.h"
 
-#define PIT_HZ       1193182
+#define PIT_HZ 1193182
 #define PIT_CHANNEL0 0x40
-#define PIT_COMMAND  0x43
-#define PIT_MODE0    0x30 /* channel 0, both bytes, interrupt on count */
-#define PIT_LATCH    0x00 /* channel 0 */
-#define SPAN_COUNTS  (PIT_HZ / 100) /* 10 ms */
-#define TRIES        1000000
+#define PIT_COMMAND 0x43
+#define PIT_MODE0 0x30 /* channel 0, both bytes, interrupt on count */
+#define PIT_LATCH 0x00 /* channel 0 */
+#define SPAN_COUNTS (PIT_HZ / 100) /* 10 ms */
+#define TRIES 1000000
 
 static uint64_t khz_from_cpuid(void)
 {
@@ -26,11 +26,12 @@ static uint64_t khz_from_cpuid(void)
     return 0;
 }
 
-static uint16_t pit_count(void)
+static uint16_t pit_count(uint64_t *tsc)
 {
     uint8_t lo;
 
     outb(PIT_COMMAND, PIT_LATCH);
+    *tsc = rdtsc();
     lo = inb(PIT_CHANNEL0);
     return (uint16_t)(lo | inb(PIT_CHANNEL0) << 8);
 }
@@ -39,17 +40,15 @@ static uint16_t pit_count(void)
  * routed nowhere. 0 where there is no PIT. */
 static uint64_t khz_from_pit(void)
 {
-    uint64_t begin, end;
+    uint64_t begin, end = 0;
     uint16_t first, passed = 0;
 
     outb(PIT_COMMAND, PIT_MODE0);
     outb(PIT_CHANNEL0, 0xff);
     outb(PIT_CHANNEL0, 0xff);
-    first = pit_count();
-    begin = rdtsc();
+    first = pit_count(&begin);
     for (int i = 0; i < TRIES && passed < SPAN_COUNTS; i++)
-        passed = (uint16_t)(first - pit_count());
-    end = rdtsc();
+        passed = (uint16_t)(first - pit_count(&end));
     if (passed < SPAN_COUNTS)
         return 0;
     return (end - begin) * PIT_HZ / 1000 / passed;

@@ -1,48 +1,48 @@
-/* The virtio-mmio block driver: one request in flight, completion by interrupt. */
+/* The virtio-mmio block driver: one request in flight, interrupt-driven. */
 #include "kernel.h"
 
-/* Registers; those marked L exist in the legacy interface (version 1) only, M in
- * the modern one (version 2) only. */
-#define REG_MAGIC          0x000
-#define REG_VERSION        0x004
-#define REG_DEVICE_ID      0x008
-#define REG_FEATURES       0x010
-#define REG_FEATURES_SEL   0x014
-#define REG_DRIVER         0x020
-#define REG_DRIVER_SEL     0x024
-#define REG_PAGE_SIZE      0x028 /* L */
-#define REG_QUEUE_SEL      0x030
-#define REG_QUEUE_MAX      0x034
-#define REG_QUEUE_NUM      0x038
-#define REG_QUEUE_ALIGN    0x03c /* L */
-#define REG_QUEUE_PFN      0x040 /* L */
-#define REG_QUEUE_READY    0x044 /* M */
-#define REG_QUEUE_NOTIFY   0x050
-#define REG_IRQ_STATUS     0x060
-#define REG_IRQ_ACK        0x064
-#define REG_STATUS         0x070
-#define REG_QUEUE_DESC     0x080 /* M, and + 4 the high half; so are these: */
-#define REG_QUEUE_DRIVER   0x090
-#define REG_QUEUE_DEVICE   0x0a0
-#define REG_CAPACITY       0x100
+/* Registers; those marked L exist in the legacy interface (version 1) only, M
+ * in the modern one (version 2) only. */
+#define REG_MAGIC 0x000
+#define REG_VERSION 0x004
+#define REG_DEVICE_ID 0x008
+#define REG_FEATURES 0x010
+#define REG_FEATURES_SEL 0x014
+#define REG_DRIVER 0x020
+#define REG_DRIVER_SEL 0x024
+#define REG_PAGE_SIZE 0x028 /* L */
+#define REG_QUEUE_SEL 0x030
+#define REG_QUEUE_MAX 0x034
+#define REG_QUEUE_NUM 0x038
+#define REG_QUEUE_ALIGN 0x03c /* L */
+#define REG_QUEUE_PFN 0x040   /* L */
+#define REG_QUEUE_READY 0x044 /* M */
+#define REG_QUEUE_NOTIFY 0x050
+#define REG_IRQ_STATUS 0x060
+#define REG_IRQ_ACK 0x064
+#define REG_STATUS 0x070
+#define REG_QUEUE_DESC 0x080 /* M, and + 4 the high half; so are these: */
+#define REG_QUEUE_DRIVER 0x090
+#define REG_QUEUE_DEVICE 0x0a0
+#define REG_CAPACITY 0x100
 
-#define MAGIC_VIRT    0x74726976
-#define ID_BLOCK      2
+#define MAGIC_VIRT 0x74726976
+#define ID_BLOCK 2
 #define STATUS_ACKNOWLEDGE 1
-#define STATUS_DRIVER      2
-#define STATUS_DRIVER_OK   4
+#define STATUS_DRIVER 2
+#define STATUS_DRIVER_OK 4
 #define STATUS_FEATURES_OK 8
-#define FEATURE_VERSION_1  1 /* bit 32: bit 0 of the second word */
+#define FEATURE_VERSION_1 1 /* bit 32: bit 0 of the second word */
 
-#define DESC_NEXT  1
+#define DESC_NEXT 1
 #define DESC_WRITE 2 /* by the device */
-#define BLK_IN  0
+#define BLK_IN 0
 #define BLK_OUT 1
-#define BLK_OK  0
+#define BLK_OK 0
 
 /* One header, up to 17 pages' pieces of data, one status byte. */
-#define QUEUE_SIZE  32
-#define CHUNK       (16 * PAGE_SIZE)
+#define QUEUE_SIZE 32
+#define CHUNK (16 * PAGE_SIZE)
 #define FIRST_VECTOR 0x40
 
 struct vring_desc {
@@ -179,8 +179,8 @@ static void probe(void)
     modern = reg_read(REG_VERSION) >= 2;
     if (!negotiate(modern) || !setup_queue(modern))
         return;
-    capacity = reg_read(REG_CAPACITY) |
-               (uint64_t)reg_read(REG_CAPACITY + 4) << 32;
+    capacity = reg_read(REG_CAPACITY) | (uint64_t)reg_read(REG_CAPACITY + 4)
+                                            << 32;
     reg_write(REG_STATUS, reg_read(REG_STATUS) | STATUS_DRIVER_OK);
     presence = READY;
 }
@@ -200,8 +200,7 @@ void blk_drain(void)
 
 static void add_desc(unsigned i, uint64_t pa, uint32_t len, uint16_t flags)
 {
-    queue->desc[i] =
-        (struct vring_desc){pa, len, flags, (uint16_t)(i + 1)};
+    queue->desc[i] = (struct vring_desc){pa, len, flags, (uint16_t)(i + 1)};
 }
 
 /* The request's descriptors, with the user's pages made present (and its own,

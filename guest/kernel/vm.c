@@ -164,7 +164,7 @@ int mm_fork(struct mm *mm, struct mm *copy)
     return err;
 }
 
-/* ---- Areas ---------------------------------------------------------------- */
+/* ---- Areas -------------------------------------------------------------- */
 
 static struct vma *find_area(struct mm *mm, uint64_t va)
 {
@@ -272,10 +272,10 @@ int64_t mm_map_anon(struct mm *mm, uint64_t len)
     new.end = new.start + len;
     if (before && before->end == new.start && before->flags == new.flags) {
         before->end = new.end;
-        return (int64_t)new.start;
+        return (int64_t) new.start;
     }
     err = mm_add(mm, &new);
-    return err ? err : (int64_t)new.start;
+    return err ? err : (int64_t) new.start;
 }
 
 int64_t mm_brk(struct mm *mm, uint64_t brk)
@@ -306,7 +306,7 @@ int64_t mm_brk(struct mm *mm, uint64_t brk)
     return (int64_t)brk;
 }
 
-/* ---- Faults ---------------------------------------------------------------- */
+/* ---- Faults ------------------------------------------------------------- */
 
 static uint64_t leaf_flags(const struct vma *v, bool writable)
 {
@@ -388,7 +388,7 @@ int mm_fault(struct mm *mm, uint64_t va, bool write, bool exec)
     return 0;
 }
 
-/* ---- User pointers ---------------------------------------------------------- */
+/* ---- User pointers ------------------------------------------------------ */
 
 bool user_range_ok(uint64_t va, uint64_t len)
 {

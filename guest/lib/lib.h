@@ -32,8 +32,8 @@ char *json_escape(char *dst, size_t size, const char *src);
 /* The first key=value word of a space-separated command line: its value (not
  * terminated; *len bytes), or NULL. */
 const char *cmdline_get(const char *cmdline, const char *key, size_t *len);
-/* The same as an unsigned decimal or 0x number; fallback where the key is absent
- * or its value isn't one. */
+/* The same as an unsigned decimal or 0x number; fallback where the key is
+ * absent or its value isn't one. */
 uint64_t cmdline_u64(const char *cmdline, const char *key, uint64_t fallback);
 /* Takes the next item off a comma-separated list: *list, *len move past it.
  * False: the list is empty. An item longer than size - 1 is cut. */

@@ -1,4 +1,4 @@
-/* The measuring loop: calibration, warm-up, alternating batches, result line. */
+/* The measuring loop: calibration, warm-up, batches, result line. */
 #include "bench.h"
 #include "lib.h"
 
@@ -133,10 +133,10 @@ static void run_batches(const struct bench *b, const struct measure_params *p)
     reset(b, n);
     control(n);
     for (unsigned i = 0; i < count; i++) {
-        samples[i] = take_sample(b, b->kernel, n, TM_DB_KERNEL_BEGIN,
-                                 TM_DB_KERNEL_END);
-        controls[i] = take_sample(b, control, n, TM_DB_CONTROL_BEGIN,
-                                  TM_DB_CONTROL_END);
+        samples[i] =
+            take_sample(b, b->kernel, n, TM_DB_KERNEL_BEGIN, TM_DB_KERNEL_END);
+        controls[i] =
+            take_sample(b, control, n, TM_DB_CONTROL_BEGIN, TM_DB_CONTROL_END);
     }
     problem = b->verify ? b->verify() : NULL;
     if (problem)

@@ -1,4 +1,4 @@
-/* The memory and string functions that gcc expects of a freestanding program. */
+/* The memory and string functions that gcc expects of any program. */
 #include "lib.h"
 
 /* Eight bytes at a time by string instructions: the fewest instructions, and

@@ -1,49 +1,50 @@
 /* The guest's system calls: numbers, arguments, results.
  *
- * SYSCALL with the number in RAX, arguments in RDI RSI RDX R10 R8 R9; the result
- * in RAX, negative errno where it failed. RCX and R11 are clobbered, all other
- * general registers are kept. x87 and SSE registers are kept too, except that a
- * child begins with freshly initialised ones after fork, as after exec. */
+ * SYSCALL with the number in RAX, arguments in RDI RSI RDX R10 R8 R9; the
+ * result in RAX, negative errno where it failed. RCX and R11 are clobbered, all
+ * other general registers are kept. x87 and SSE registers are kept too, except
+ * that a child begins with freshly initialised ones after fork, as after exec.
+ */
 #ifndef TM_SYSCALL_H
 #define TM_SYSCALL_H
 
 /* SYSCALL(name, number, "arguments: result") */
-#define TM_SYSCALLS(SYSCALL)                                                   \
-    SYSCALL(null, 0, "(): 0; does nothing")                                    \
-    SYSCALL(exit, 1, "(code): does not return")                                \
-    SYSCALL(fork, 2, "(): child's pid, 0 in the child")                        \
-    SYSCALL(wait, 3, "(int *status): pid; status is WAIT_*")                   \
-    SYSCALL(exec, 4, "(name, argument string): only on error")                 \
-    SYSCALL(write, 5, "(buf, len): len; text to the console")                  \
-    SYSCALL(getpid, 6, "(): pid")                                              \
-    SYSCALL(yield, 7, "(): 0")                                                 \
-    SYSCALL(brk, 8, "(address, 0 to ask): the break")                          \
-    SYSCALL(mmap, 9, "(length): address of zeroed pages")                      \
-    SYSCALL(munmap, 10, "(address, length): 0")                                \
-    SYSCALL(sleep_us, 11, "(microseconds): 0")                                 \
-    SYSCALL(blk_read, 12, "(byte offset, buf, len): len; 512-multiples")       \
-    SYSCALL(blk_write, 13, "(byte offset, buf, len): len; 512-multiples")      \
-    SYSCALL(blk_size, 14, "(): bytes")                                         \
-    SYSCALL(doorbell, 15, "(TM_DB_*): 0")                                      \
-    SYSCALL(report, 16, "(text, len): len; one report line, atomically")       \
+#define TM_SYSCALLS(SYSCALL)                                              \
+    SYSCALL(null, 0, "(): 0; does nothing")                               \
+    SYSCALL(exit, 1, "(code): does not return")                           \
+    SYSCALL(fork, 2, "(): child's pid, 0 in the child")                   \
+    SYSCALL(wait, 3, "(int *status): pid; status is WAIT_*")              \
+    SYSCALL(exec, 4, "(name, argument string): only on error")            \
+    SYSCALL(write, 5, "(buf, len): len; text to the console")             \
+    SYSCALL(getpid, 6, "(): pid")                                         \
+    SYSCALL(yield, 7, "(): 0")                                            \
+    SYSCALL(brk, 8, "(address, 0 to ask): the break")                     \
+    SYSCALL(mmap, 9, "(length): address of zeroed pages")                 \
+    SYSCALL(munmap, 10, "(address, length): 0")                           \
+    SYSCALL(sleep_us, 11, "(microseconds): 0")                            \
+    SYSCALL(blk_read, 12, "(byte offset, buf, len): len; 512-multiples")  \
+    SYSCALL(blk_write, 13, "(byte offset, buf, len): len; 512-multiples") \
+    SYSCALL(blk_size, 14, "(): bytes")                                    \
+    SYSCALL(doorbell, 15, "(TM_DB_*): 0")                                 \
+    SYSCALL(report, 16, "(text, len): len; one report line, atomically")  \
     SYSCALL(bench_return, 17, "(): ends user_call; not for processes")
 
 enum syscall_number {
 #define SYSCALL(name, number, meaning) SYS_##name = number,
     TM_SYSCALLS(SYSCALL)
 #undef SYSCALL
-    SYS_COUNT
+        SYS_COUNT
 };
 
 /* What wait() stores: the exit code, or that an exception ended the process. */
-#define WAIT_CODE(status)   ((status)&0xff)
+#define WAIT_CODE(status) ((status)&0xff)
 #define WAIT_KILLED(status) ((status) >> 8 & 1)
 #define WAIT_VECTOR(status) ((status) >> 16 & 0xff) /* if killed */
 
 /* Error numbers are Linux's. */
 #define TM_ENOENT 2
-#define TM_EIO    5
-#define TM_E2BIG  7
+#define TM_EIO 5
+#define TM_E2BIG 7
 #define TM_ENOEXEC 8
 #define TM_ECHILD 10
 #define TM_EAGAIN 11

@@ -13,26 +13,26 @@
  *   63  62..52  51..12   11..9  8  7   6  5  4    3    2    1    0
  *   NX  ignored frame    free   G  PS  D  A  PCD  PWT  U/S  R/W  P
  */
-#define PTE_P    (1ull << 0)
-#define PTE_W    (1ull << 1)
-#define PTE_U    (1ull << 2)
-#define PTE_PWT  (1ull << 3)
-#define PTE_PCD  (1ull << 4)
-#define PTE_A    (1ull << 5)
-#define PTE_D    (1ull << 6)
-#define PTE_PS   (1ull << 7)
-#define PTE_G    (1ull << 8)
-#define PTE_NX   (1ull << 63)
+#define PTE_P (1ull << 0)
+#define PTE_W (1ull << 1)
+#define PTE_U (1ull << 2)
+#define PTE_PWT (1ull << 3)
+#define PTE_PCD (1ull << 4)
+#define PTE_A (1ull << 5)
+#define PTE_D (1ull << 6)
+#define PTE_PS (1ull << 7)
+#define PTE_G (1ull << 8)
+#define PTE_NX (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
 /* RFLAGS */
 #define RFLAGS_ONE (1ull << 1) /* always set */
-#define RFLAGS_TF  (1ull << 8)
-#define RFLAGS_IF  (1ull << 9)
-#define RFLAGS_DF  (1ull << 10)
-#define RFLAGS_NT  (1ull << 14)
-#define RFLAGS_RF  (1ull << 16)
-#define RFLAGS_AC  (1ull << 18)
+#define RFLAGS_TF (1ull << 8)
+#define RFLAGS_IF (1ull << 9)
+#define RFLAGS_DF (1ull << 10)
+#define RFLAGS_NT (1ull << 14)
+#define RFLAGS_RF (1ull << 16)
+#define RFLAGS_AC (1ull << 18)
 
 #define X86_CR0_MP (1ull << 1)
 #define X86_CR0_EM (1ull << 2)
@@ -50,15 +50,15 @@
 #define X86_EFER_SCE (1ull << 0)
 #define X86_EFER_NXE (1ull << 11)
 
-#define MSR_APIC_BASE      0x1bu
-#define MSR_TSC_DEADLINE   0x6e0u
-#define MSR_X2APIC_BASE    0x800u
-#define MSR_EFER           0xc0000080u
-#define MSR_STAR           0xc0000081u
-#define MSR_LSTAR          0xc0000082u
-#define MSR_SFMASK         0xc0000084u
-#define MSR_FS_BASE        0xc0000100u
-#define MSR_GS_BASE        0xc0000101u
+#define MSR_APIC_BASE 0x1bu
+#define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_X2APIC_BASE 0x800u
+#define MSR_EFER 0xc0000080u
+#define MSR_STAR 0xc0000081u
+#define MSR_LSTAR 0xc0000082u
+#define MSR_SFMASK 0xc0000084u
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 
 static inline uint8_t inb(uint16_t port)
@@ -129,17 +129,17 @@ static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-#define X86_CR_ACCESSORS(reg)                                                  \
-    static inline uint64_t read_##reg(void)                                    \
-    {                                                                          \
-        uint64_t v;                                                            \
-                                                                               \
-        __asm__ volatile("mov %%" #reg ", %0" : "=r"(v)::"memory");            \
-        return v;                                                              \
-    }                                                                          \
-    static inline void write_##reg(uint64_t v)                                 \
-    {                                                                          \
-        __asm__ volatile("mov %0, %%" #reg ::"r"(v) : "memory");               \
+#define X86_CR_ACCESSORS(reg)                                       \
+    static inline uint64_t read_##reg(void)                         \
+    {                                                               \
+        uint64_t v;                                                 \
+                                                                    \
+        __asm__ volatile("mov %%" #reg ", %0" : "=r"(v)::"memory"); \
+        return v;                                                   \
+    }                                                               \
+    static inline void write_##reg(uint64_t v)                      \
+    {                                                               \
+        __asm__ volatile("mov %0, %%" #reg ::"r"(v) : "memory");    \
     }
 X86_CR_ACCESSORS(cr0)
 X86_CR_ACCESSORS(cr2)

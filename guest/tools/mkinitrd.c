@@ -1,13 +1,13 @@
-/* Packs guest programs into a newc cpio archive whose file data are page-aligned:
- * mkinitrd OUT PROGRAM... ; each becomes bin/NAME. The same input gives the same
- * bytes. */
+/* Packs guest programs into a newc cpio archive whose file data are
+ * page-aligned: mkinitrd OUT PROGRAM... ; each becomes bin/NAME. The same input
+ * gives the same bytes. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGNMENT   4096
+#define ALIGNMENT 4096
 #define HEADER_SIZE 110
 
 static void die(const char *format, ...)
@@ -37,8 +37,8 @@ static long round_up(long v, long to)
     return (v + to - 1) / to * to;
 }
 
-/* Header and name, the name padded so that data begin on a page. Returns the new
- * position. */
+/* Header and name, the name padded so that data begin on a page. Returns the
+ * new position. */
 static long put_header(FILE *out, long pos, unsigned ino, const char *name,
                        unsigned mode, size_t size, long alignment)
 {

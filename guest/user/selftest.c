@@ -2,14 +2,14 @@
 #include "user.h"
 
 #define PAGE 4096
-#define KIB  1024
-#define MIB  (KIB * KIB)
+#define KIB 1024
+#define MIB (KIB * KIB)
 
 /* The first check that fails ends the test; its text is the reason. */
-#define CHECK(condition)                                                       \
-    do {                                                                       \
-        if (!(condition))                                                      \
-            return #condition;                                                 \
+#define CHECK(condition)       \
+    do {                       \
+        if (!(condition))      \
+            return #condition; \
     } while (0)
 
 static volatile uint64_t in_data = 0x1122334455667788;
@@ -167,9 +167,14 @@ static const char *check_sleep_order(void)
 
 static const char *check_bad_pointers(void)
 {
-    static const uint64_t bad[] = {0, 8, 0x7000000000, 0xfffffffffff,
-                                   0x100000000000, 0x800000000000,
-                                   0xffffffff80000000, UINT64_MAX};
+    static const uint64_t bad[] = {0,
+                                   8,
+                                   0x7000000000,
+                                   0xfffffffffff,
+                                   0x100000000000,
+                                   0x800000000000,
+                                   0xffffffff80000000,
+                                   UINT64_MAX};
     char *page = sys_mmap(PAGE);
 
     CHECK(page);
@@ -375,11 +380,10 @@ static const char *selftest(void)
 {
     static const struct {
         const char *(*run)(void);
-    } checks[] = {{check_cow},          {check_wait},   {check_deaths},
-                  {check_preemption},   {check_sleep_order},
-                  {check_bad_pointers}, {check_memory}, {check_leaks},
-                  {check_fpu},          {check_exec},   {check_disk},
-                  {check_disk_shared}};
+    } checks[] = {{check_cow},        {check_wait},        {check_deaths},
+                  {check_preemption}, {check_sleep_order}, {check_bad_pointers},
+                  {check_memory},     {check_leaks},       {check_fpu},
+                  {check_exec},       {check_disk},        {check_disk_shared}};
 
     for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         const char *problem = checks[i].run();

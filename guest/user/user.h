@@ -1,9 +1,9 @@
 /* The runtime of guest user programs: system calls and parameters.
  *
- * A program is the runtime (user_OBJS of guest/module.mk) and one file that ends
- * in DEFINE_BENCHMARK; main() finds the benchmark that the kernel asked for and
- * runs it. The runtime itself uses no SSE, so that a benchmark that doesn't
- * either never causes an FPU switch. */
+ * A program is the runtime (user_OBJS of guest/module.mk) and one file that
+ * ends in DEFINE_BENCHMARK; main() finds the benchmark that the kernel asked
+ * for and runs it. The runtime itself uses no SSE, so that a benchmark that
+ * doesn't either never causes an FPU switch. */
 #ifndef TM_USER_H
 #define TM_USER_H
 
@@ -32,10 +32,7 @@ static inline int64_t syscall0(uint64_t nr)
 {
     int64_t r;
 
-    __asm__ volatile("syscall"
-                     : "=a"(r)
-                     : "0"(nr)
-                     : "rcx", "r11", "memory");
+    __asm__ volatile("syscall" : "=a"(r) : "0"(nr) : "rcx", "r11", "memory");
     return r;
 }
 
@@ -111,7 +108,8 @@ static inline int64_t sys_blk_read(uint64_t offset, void *buf, size_t len)
     return syscall3(SYS_blk_read, offset, (uint64_t)buf, len);
 }
 
-static inline int64_t sys_blk_write(uint64_t offset, const void *buf, size_t len)
+static inline int64_t sys_blk_write(uint64_t offset, const void *buf,
+                                    size_t len)
 {
     return syscall3(SYS_blk_write, offset, (uint64_t)buf, len);
 }
