@@ -16,7 +16,8 @@
 static char dir[] = "/tmp/test-report-XXXXXX";
 
 /* Writes a result file around the rows; the caller frees the path. */
-static char *write_file(const char *name, const char *runs)
+static char *write_warned(const char *name, const char *runs,
+                          const char *warnings)
 {
     char *path = xformat("%s/%s", dir, name);
     FILE *f = fopen(path, "w");
@@ -26,18 +27,22 @@ static char *write_file(const char *name, const char *runs)
             "{\"schema\":\"trapmark-results/1\",\"tool\":{},\"host\":{},"
             "\"config\":{\"backends\":[\"native\",\"kvm\",\"interp\"],"
             "\"benchmarks\":[\"sort\",\"in\",\"out\"]},"
-            "\"runs\":[%s],\"warnings\":[]}",
-            runs);
+            "\"runs\":[%s],\"warnings\":[%s]}",
+            runs, warnings);
     assert_int_equal(fclose(f), 0);
     return path;
+}
+
+static char *write_file(const char *name, const char *runs)
+{
+    return write_warned(name, runs, "");
 }
 
 /* An ok row; its interval is always 0.9 to 1.1. */
 #define OK(suite, bench, backend, median, more)                               \
     "{\"suite\":\"" suite "\",\"bench\":\"" bench "\",\"backend\":\"" backend \
     "\",\"status\":\"ok\",\"unit\":\"ticks\",\"ticks_per_op\":{"              \
-    "\"median\":" #median ",\"mad\":0,\"min\":0,\"ci95\":[0.9,1.1]}" more \
-    "}"
+    "\"median\":" #median ",\"mad\":0,\"min\":0,\"ci95\":[0.9,1.1]}" more "}"
 #define LOST(bench, backend, status, reason)                              \
     "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"" backend \
     "\",\"status\":\"" status "\",\"reason\":\"" reason "\"}"
@@ -225,6 +230,55 @@ static void test_missing(void **state)
     report_free(&r);
 }
 
+/* A suite that is wholly lost for one reason is named by its name, and needs no
+ * column. */
+static void test_missing_suite(void **state)
+{
+    struct report r;
+    struct text got = {0};
+
+    (void)state;
+    load(&r, LOST("in", "kvm", "skipped", "one") "," LOST(
+                 "out", "kvm", "skipped",
+                 "one") "," LOST("x", "kvm", "skipped",
+                                 "one") "," OK("micro", "in", "interp", 1, ""));
+    report_missing(&r, collect_missing, &got);
+    assert_string_equal(got.text, "skipped|one|all 3 of micro on kvm\n");
+    assert_false(report_has_column(&r, "micro", 0));
+    assert_true(report_has_column(&r, "micro", 1));
+    free(got.text);
+    report_free(&r);
+}
+
+static void collect_warning(void *opaque, const char *text, const char *advice,
+                            const char *rows)
+{
+    text_add(opaque, "%s|%s|%s\n", text, advice ? advice : "",
+             rows ? rows : "");
+}
+
+static void test_warnings(void **state)
+{
+    struct report r;
+    char why[REASON_MAX];
+    char *path =
+        write_warned("w.json", OK("micro", "in", "kvm", 1, ""),
+                     "{\"text\":\"a\",\"advice\":\"b\",\"bench\":\"in\","
+                     "\"backend\":\"kvm\"},"
+                     "{\"text\":\"c\"},{\"text\":\"a\",\"bench\":\"y\"},"
+                     "{\"text\":\"a\",\"advice\":\"b\",\"bench\":\"out\","
+                     "\"backend\":\"kvm\"}");
+    struct text got = {0};
+
+    (void)state;
+    assert_int_equal(report_load(&r, &path, 1, why), 0);
+    report_warnings(&r, collect_warning, &got);
+    assert_string_equal(got.text, "a|b|in on kvm, out on kvm\nc||\na||y\n");
+    free(got.text);
+    report_free(&r);
+    free(path);
+}
+
 static void collect_sentence(void *opaque, const char *sentence)
 {
     text_add(opaque, "%s\n", sentence);
@@ -311,30 +365,40 @@ static void test_exit_data(void **state)
     char *prefix = xformat("%s/exits", dir), *text;
 
     (void)state;
-    load(&r,
-         OK(
-             "micro", "in", "kvm", 1,
-             ",\"events\":{\"exit.io\":1,\"exit.total\":1.5,"
-             "\"exit.emulated\":9,\"insn.retired\":7}") "," OK("micro", "out",
-                                                               "kvm", 1,
-                                                               ",\"events\":{"
-                                                               "\"exit.io\":"
-                                                               "70}") "," OK("m"
-                                                                             "i"
-                                                                             "c"
-                                                                             "r"
-                                                                             "o",
-                                                                             "i"
-                                                                             "n",
-                                                                             "i"
-                                                                             "n"
-                                                                             "t"
-                                                                             "e"
-                                                                             "r"
-                                                                             "p",
-                                                                             1,
-                                                                             ","
-                                                                             "\"events\":{\"exit.io\":0}"));
+    load(
+        &r,
+        OK("micro", "in", "kvm", 1,
+           ",\"events\":{\"exit.io\":1,\"exit.total\":1.5,"
+           "\"exit.emulated\":9,\"insn.retired\":7}") "," OK("micro", "out",
+                                                             "kvm", 1,
+                                                             ",\"events\":{"
+                                                             "\"exit.io\":"
+                                                             "70}") "," OK("m"
+                                                                           "i"
+                                                                           "c"
+                                                                           "r"
+                                                                           "o",
+                                                                           "i"
+                                                                           "n",
+                                                                           "i"
+                                                                           "n"
+                                                                           "t"
+                                                                           "e"
+                                                                           "r"
+                                                                           "p",
+                                                                           1,
+                                                                           ","
+                                                                           "\"e"
+                                                                           "ven"
+                                                                           "ts"
+                                                                           "\":"
+                                                                           "{\""
+                                                                           "exi"
+                                                                           "t."
+                                                                           "io"
+                                                                           "\":"
+                                                                           "0"
+                                                                           "}"));
     assert_int_equal(tsv_exits(&r, NULL, prefix, &sizes), 2);
     assert_int_equal(sizes.columns, 2); /* panels: up to 5, more */
     assert_int_equal(sizes.keys, 2);
@@ -346,6 +410,29 @@ static void test_exit_data(void **state)
     text = read_tsv(prefix, "keys");
     assert_string_equal(text, "exit.io\texit.io\t0\n"
                               "unattributed\tunattributed\t0\n");
+    free(text);
+    report_free(&r);
+    free(prefix);
+}
+
+/* More faults than exits: they were met while emulating. */
+static void test_faults_without_exits(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    char *prefix = xformat("%s/faults", dir), *text;
+
+    (void)state;
+    load(&r, OK("micro", "in", "kvm", 1,
+                ",\"events\":{\"exit.io\":1,\"exit.total\":3,"
+                "\"fault.trace\":40}") "," OK("micro", "out", "kvm", 1,
+                                              ",\"events\":{\"exit.total\":2,"
+                                              "\"fault.trace\":2}"));
+    assert_int_equal(tsv_exits(&r, NULL, prefix, &sizes), 2);
+    text = read_tsv(prefix, "bars");
+    assert_string_equal(text, "0\t0.500\t0\t0\t1\n"
+                              "0\t0.500\t2\t1\t3\n"
+                              "0\t2.000\t1\t0\t2\n");
     free(text);
     report_free(&r);
     free(prefix);
@@ -413,12 +500,21 @@ static int remove_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),      cmocka_unit_test(test_series_labels),
-        cmocka_unit_test(test_params),     cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_relative),   cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_checksums),  cmocka_unit_test(test_escaping),
-        cmocka_unit_test(test_cost_data),  cmocka_unit_test(test_exit_data),
-        cmocka_unit_test(test_split_data), cmocka_unit_test(test_schema_events),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_series_labels),
+        cmocka_unit_test(test_params),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_relative),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_missing_suite),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_checksums),
+        cmocka_unit_test(test_escaping),
+        cmocka_unit_test(test_cost_data),
+        cmocka_unit_test(test_exit_data),
+        cmocka_unit_test(test_faults_without_exits),
+        cmocka_unit_test(test_split_data),
+        cmocka_unit_test(test_schema_events),
     };
 
     return cmocka_run_group_tests_name("report", tests, make_dir, remove_dir);
