@@ -115,6 +115,18 @@ static bool moves_segment(const ZydisDecodedInstruction *in,
     return false;
 }
 
+/* Prefixes and escapes are no opcodes. */
+static bool is_opcode(const struct form *f)
+{
+    uint8_t b = f->opcode;
+
+    if (f->map)
+        return f->map > 1 || (b != 0x38 && b != 0x3a);
+    return !(b == 0x0f || (b & 0xe7) == 0x26 || (b & 0xf0) == 0x40 ||
+             (b & 0xfc) == 0x64 ||
+             b == 0xf0 || b == 0xf2 || b == 0xf3);
+}
+
 static unsigned encode(const struct form *f, uint8_t bytes[15])
 {
     unsigned n = 0;
@@ -190,7 +202,8 @@ static void add_form(struct form *f)
     int class;
 
     encode(f, bytes);
-    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, 15, &in, ops)) ||
+    if (!is_opcode(f) ||
+        ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, 15, &in, ops)) ||
         in.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
         return;
     class = class_of(&in);

@@ -38,7 +38,7 @@ bool gen_add(struct gen *g, const struct stream_insn *si, unsigned may_write)
     if (s->n >= STREAM_MAX ||
         ZYAN_FAILED(ZydisDecoderDecodeFull(form_decoder(), si->bytes, si->len,
                                            &in, ops)) ||
-        in.length != si->len || writes_reserved(&in, ops, may_write))
+        in.length != si->len || writes_reserved(&in, ops, may_write | g->may_write))
         return false;
     *to = *si;
     stream_flags_of(to, &in, ops);
@@ -239,8 +239,8 @@ static void encode_form(struct gen *g, const struct form *f,
     } else {
         rex |= e->rm >> 3;
     }
-    if (!f->modrm)
-        rex = (unsigned)f->rex_w << 3;
+    if (!f->modrm) /* REX.B reaches R8..R15 where the opcode has a register */
+        rex = (unsigned)f->rex_w << 3 | rng_percent(&g->rng, 40);
     if (rex || rng_percent(&g->rng, 8))
         si->bytes[n++] = (uint8_t)(0x40 | rex);
     if (f->map)
@@ -526,7 +526,8 @@ void stream_of_form(struct stream *s, struct case_input *in,
     struct gen g;
 
     begin(&g, s, in, seed, &none);
-    /* Some instances are refused: a reserved destination, say. */
+    g.may_write = GEN_RESERVED; /* nothing follows */
+    /* Some instances are refused. */
     for (unsigned i = 0; i < 10 * TRIES && s->n == 0; i++)
         gen_form(&g, f);
     stream_analyse(s);

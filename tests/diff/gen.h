@@ -16,6 +16,7 @@ struct gen {
     struct rng rng;
     struct stream_mix mix; /* all zero: one form, with more edge cases */
     uint64_t value[16];  /* of pointers and index, as far as known */
+    unsigned may_write;  /* reserved registers that are free to go */
     uint16_t undefined;  /* flags, at the end of what is there */
     uint16_t join;       /* undefined flags that branches to `pending` carry */
     int pending;         /* instruction whose target isn't set yet, or -1 */

@@ -4,6 +4,7 @@
 #define DATA 0x20000000
 #define RO   0x20002000
 #define END  0x20003000 /* unmapped */
+#define STACK_END 0x30001000 /* unmapped */
 
 #define CF 0x1
 #define PF 0x4
@@ -723,7 +724,7 @@ CASE "an operand across two pages"
 CASE "a store into a writable and a read-only page stores nothing", vector=PAGE, error=7
 	mov %rax, RO - 4
 CASE "a read-modify-write that runs off the end", vector=PAGE, error=6
-	addq $1, END - 4
+	addq $1, STACK_END - 4
 CASE "a load that runs off the end", vector=PAGE, error=4
 	mov END - 4, %rax
 
@@ -1078,8 +1079,8 @@ CASE "pcmpistri takes an unaligned operand"
 	setc %al
 	pcmpestrm $0x41, DATA + 5, %xmm2
 	seto %dl
-CASE "maskmovdqu at a page's end"
-	mov $RO - 8, %edi
+CASE "maskmovdqu across a page"
+	mov $DATA + 4096 - 8, %edi
 	pcmpeqd %xmm1, %xmm1
 	psrldq $8, %xmm1
 	maskmovdqu %xmm1, %xmm0
@@ -1195,3 +1196,5 @@ CASE "beyond v2: tzcnt is bsf", vector=BP, flags=INSN_BACKEND_ONLY
 
 /* The end mark. */
 CASE "end"
+
+	.section .note.GNU-stack, "", @progbits
