@@ -45,8 +45,9 @@ static bool is_fault(int ev)
     return ev == EV_FAULT_HIDDEN || ev == EV_FAULT_TRACE;
 }
 
+/* Fills in the kinds that are wanted and not above the limit. */
 static double sum_events(const struct report_row *row, bool (*wanted)(int ev),
-                         double kind[KINDS], bool *any)
+                         double limit, double kind[KINDS], bool *any)
 {
     double value, sum = 0;
 
@@ -55,26 +56,30 @@ static double sum_events(const struct report_row *row, bool (*wanted)(int ev),
             !report_event(row, RF_EVENTS, event_names[ev], &value))
             continue;
         *any = true;
-        kind[ev] = fmax(value, 0);
-        sum += kind[ev];
+        if (value <= 0 || value > limit)
+            continue;
+        kind[ev] = value;
+        sum += value;
     }
     return sum;
 }
 
-/* Where a VMM counts all exits and there are fewer of them than exits by kind
- * and faults together, the faults weren't exits of their own: it met them while
- * it emulated. Then they are left out. */
+/* Where a VMM counts all exits and there are fewer of them than events of some
+ * kind, or than exits by kind and faults together, those weren't exits of their
+ * own: it met them while it emulated. They are left out. */
 static bool get_exits(const struct report_row *row, struct stack *stack)
 {
-    bool any = false, total_known;
-    double exits, faults, total;
+    double exits, faults, total, limit = INFINITY;
     char figure[FIGURE_MAX];
+    bool any = false, total_known;
 
-    exits = sum_events(row, is_exit, stack->kind, &any);
-    faults = sum_events(row, is_fault, stack->kind, &any);
     total_known =
         report_event(row, RF_EVENTS, event_names[EV_EXIT_TOTAL], &total);
-    if (total_known && exits + faults > total * 1.01 + 0.01) {
+    if (total_known)
+        limit = total * 1.01 + 0.01;
+    exits = sum_events(row, is_exit, limit, stack->kind, &any);
+    faults = sum_events(row, is_fault, limit, stack->kind, &any);
+    if (exits + faults > limit) {
         for (int ev = 0; ev < EV_COUNT; ev++)
             if (is_fault(ev))
                 stack->kind[ev] = 0;
@@ -350,7 +355,7 @@ int tsv_exits(const struct report *r, const char *suite, const char *prefix,
     tsv_note(&notes, "No exits counted on: ", &uncounted);
     text_add(&notes,
              "Unattributed: in the total that the VMM counts, but of "
-             "a kind it doesn't tell. Faults that it met while emulating "
+             "a kind it doesn't tell. Events that it met while emulating "
              "are no exits. The number is the sum.\n");
     tsv_note_kvm(r, &notes);
     return write_stacks(&p, prefix, &notes, sizes);

@@ -110,7 +110,8 @@ static void say_extremes(const struct report *r, unsigned series, sayer *say,
     for (unsigned i = 0; i < r->nrows; i++) {
         const struct report_row *row = &r->rows[i];
 
-        if (row->series != series || row->status != ROW_OK ||
+        /* Not what can't be told from the control. */
+        if (row->series != series || row->status != ROW_OK || row->low <= 0 ||
             strcmp(r->benches[row->bench].suite, "micro"))
             continue;
         if (!least || row->median < least->median)

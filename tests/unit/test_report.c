@@ -415,7 +415,7 @@ static void test_exit_data(void **state)
     free(prefix);
 }
 
-/* More faults than exits: they were met while emulating. */
+/* More faults, or events of a kind, than exits: met while emulating. */
 static void test_faults_without_exits(void **state)
 {
     struct report r;
