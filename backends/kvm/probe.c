@@ -47,7 +47,7 @@ static bool module_loaded(const char *name)
 
 /* A module that is built in has its directory even where it found no such
  * hardware, so the CPU's flag counts as well. */
-static const char *find_module(void)
+const char *kvm_probe_module(void)
 {
     if (module_loaded("kvm_intel") && cpu_has("vmx"))
         return "kvm_intel";
@@ -88,7 +88,7 @@ static const char *paging_of(const char *module)
 
 const char *kvm_probe_paging(void)
 {
-    return paging_of(find_module());
+    return paging_of(kvm_probe_module());
 }
 
 static bool inside_vm(void)
@@ -346,7 +346,7 @@ static int cached_error;
 
 static void probe_once(void)
 {
-    cached.module = find_module();
+    cached.module = kvm_probe_module();
     cached.paging = paging_of(cached.module);
     cached.cpu_flag = cpu_has("vmx") || cpu_has("svm");
     cached.nested_host = inside_vm();

@@ -24,7 +24,8 @@ struct kvm_facts {
  * errno of what makes KVM unusable (then why says it). Under 0.3 s. */
 int kvm_probe_facts(struct kvm_facts *facts);
 
-/* What files alone tell, without making a VM: facts->paging. */
+/* What files alone tell, without making a VM: facts->module, facts->paging. */
+const char *kvm_probe_module(void);
 const char *kvm_probe_paging(void);
 
 #endif

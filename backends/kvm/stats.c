@@ -1,5 +1,6 @@
 /* KVM's own counters (KVM_GET_STATS_FD) under our event names. */
 #include "kvm.h"
+#include "probe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,8 @@
 #include <unistd.h>
 
 /* Several counters may add up to one event. Not here: io_exits and mmio_exits,
- * which the bus counts where they arrive; pf_taken, which is the sum of what
- * follows; insn_emulation_fail, which ends the run. */
+ * which the bus counts where they arrive; pf_taken, which is the sum of pf_*;
+ * insn_emulation_fail, which ends the run. */
 static const struct {
     const char *name; /* KVM's */
     enum tm_event event;
@@ -33,11 +34,21 @@ static const struct {
 #define STAT_EVENTS (sizeof(stat_events) / sizeof(stat_events[0]))
 _Static_assert(STAT_EVENTS <= KVM_STATS_MAX, "room for every counter");
 
+/* mmu_pte_write counts every write that KVM emulates while shadow tables exist.
+ * Those are the writes to traced tables, unless ring 0 is emulated as a whole:
+ * then they are all its stores. */
+static bool misleading(const char *name)
+{
+    return !strcmp(name, "mmu_pte_write") &&
+           !strcmp(kvm_probe_module(), "kvm_pvm");
+}
+
 static void add_row(struct kvm_stats *s, const struct kvm_stats_desc *d,
                     uint32_t data_offset)
 {
     for (size_t i = 0; i < STAT_EVENTS; i++) {
-        if (d->size != 1 || strcmp(d->name, stat_events[i].name))
+        if (d->size != 1 || strcmp(d->name, stat_events[i].name) ||
+            misleading(d->name))
             continue;
         s->row[s->count].event = stat_events[i].event;
         s->row[s->count].offset = data_offset + d->offset;
