@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	trapmark=${TRAPMARK:-build/trapmark}
+	trapmark=${BUILD:-$PWD/build}/trapmark
 	dir=$BATS_TEST_TMPDIR
 	fixture=$dir/r.json
 	awk -f tests/fixtures/results.awk >"$fixture"
@@ -15,7 +15,7 @@ setup() {
 without_gnuplot() {
 	mkdir "$dir/bin"
 	ln -s "$(command -v sh)" "$dir/bin/sh"
-	PATH=$dir/bin "$PWD/$trapmark" "$@"
+	PATH=$dir/bin "$trapmark" "$@"
 }
 
 # A plain "! grep" would not fail a test.
