@@ -52,7 +52,8 @@ bool foreign_gave_up(const char *line, char why[REASON_MAX])
         return true;
     }
     for (unsigned i = 0; i < insn.info.length; i++)
-        sprintf(hex + 3 * i, "%s%02x", i ? " " : "", bytes[i]);
+        sprintf(hex + 3 * i, "%02x ", bytes[i]);
+    hex[3 * insn.info.length - 1] = 0;
     snprintf(why, REASON_MAX, "KVM cannot emulate '%s' (%s); QEMU paused",
              insn.text, hex);
     return true;
