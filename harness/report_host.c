@@ -44,14 +44,18 @@ static void fact(FILE *out, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static void fact(FILE *out, const char *name, const char *format, ...)
 {
-    char text[1024];
+    char *text = NULL;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
     va_end(args);
+    if (!text)
+        return;
     html_tagged(out, "<dt>", name, "</dt>");
     html_tagged(out, "<dd>", text, "</dd>\n");
+    free(text);
 }
 
 static void text_fact(FILE *out, const char *name, const json_t *object,

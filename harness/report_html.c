@@ -35,7 +35,7 @@ static const char style[] =
     "dl.inline{display:grid;grid-template-columns:max-content 1fr;"
     "gap:.1em 1em;margin:.5em 0}dl.inline dd{margin:0}"
     "dt{font-weight:600}code{font-size:.95em}"
-    "nav a{margin-right:1em}a{color:inherit}"
+    "a{color:inherit}"
     "@media print{details{display:block}}";
 
 /* ---- Figures ---------------------------------------------------------- */

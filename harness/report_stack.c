@@ -278,7 +278,7 @@ static bool write_panels(const struct stacks *p, const char *prefix)
     if (!f)
         return false;
     for (unsigned i = 0; i < p->panels; i++)
-        fprintf(f, "%.3f\t%.3f\t%.9g\t\n", p->top[i], p->rows[i],
+        fprintf(f, "%.3f\t%.3f\t%.9g\n", p->top[i], p->rows[i],
                 p->largest[i]);
     return tsv_close(f);
 }

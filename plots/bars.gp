@@ -15,7 +15,6 @@ key_rgb(i) = shaded(backend_colour(key_name[i]), key_shade[i])
 key_fill(i) = 3
 load dir.'/page.gp'
 
-max(a, b) = a > b ? a : b
 bars = data.'.bars.tsv'
 labels = data.'.labels.tsv'
 beyond(a, b, c) = max(max(a, b), c)
@@ -36,7 +35,8 @@ stats bars using 7 nooutput
 last = last > STATS_max ? last : STATS_max
 set logscale x
 if (first < least) { first = first / (last / first) ** 0.02 }
-set xrange [first * 0.9999 : last * (last / first) ** (columns > 1 ? 0.17 : 0.10)]
+figure_room = (last / first) ** (columns > 1 ? 0.17 : 0.10)
+set xrange [first * 0.9999 : last * figure_room]
 set yrange [rows : 0]
 power(e) = e < 0 ? sprintf('%g', 10. ** e) : '1'.('00'[1:e % 3]).( \
     e < 3 ? '' : e < 6 ? 'k' : e < 9 ? 'M' : e < 12 ? 'G' : 'T')
@@ -74,7 +74,9 @@ do for [c = 0:columns - 1] {
             offset char 0.6,0 font 'sans-serif,11', \
         labels using ($1 == c && $4 == 0 ? first : NaN):2:3 with labels right \
             offset char -0.8,0, \
-        for [h = 1:headings > 0] labels using ($1 == c && $4 == 1 ? first : NaN):2:3 with labels left \
-            offset screen -(label_width - 12) / page_width,0 font 'sans-serif,12' tc rgb '#606060'
+        for [h = 1:headings > 0] \
+            labels using ($1 == c && $4 == 1 ? first : NaN):2:3 \
+            with labels left offset screen -(label_width - 12) / page_width,0 \
+            font 'sans-serif,12' tc rgb '#606060'
 }
 unset multiplot

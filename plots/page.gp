@@ -16,7 +16,8 @@ key_left(i) = (page_width - key_columns * key_width) / 2 + \
     ((i - 1) % key_columns) * key_width
 key_top(i) = title_height + 6 + 19. * ((i - 1) / key_columns)
 do for [i = 1:keys] {
-    set object i rectangle from screen key_left(i) / page_width,page(key_top(i) + 13) \
+    set object i rectangle \
+        from screen key_left(i) / page_width,page(key_top(i) + 13) \
         to screen (key_left(i) + 26) / page_width,page(key_top(i) + 2) \
         fc rgb key_rgb(i) fs pattern key_fill(i) border rgb key_rgb(i)
     set label 200 + i key_label[i] left \

@@ -1,6 +1,6 @@
 # Horizontal stacked bars in panels, one bar a benchmark and backend.
 #
-#   panels.tsv  top rows largest title      top and rows in bar heights
+#   panels.tsv  top rows largest      top and rows in bar heights
 #   bars.tsv    panel y key from to
 #   labels.tsv  panel y benchmark backend end text    end: where the bar ends
 #   keys.tsv    event label -
@@ -21,13 +21,10 @@ labels = data.'.labels.tsv'
 array panel_top[panels]
 array panel_rows[panels]
 array panel_max[panels]
-array panel_title[panels]
 stats data.'.panels.tsv' using \
     (panel_top[int($0) + 1] = $1, panel_rows[int($0) + 1] = $2, \
-     panel_max[int($0) + 1] = $3, panel_title[int($0) + 1] = strcol(4), 0) \
-    nooutput
+     panel_max[int($0) + 1] = $3, 0) nooutput
 
-max(a, b) = a > b ? a : b
 name_length = 0
 series_length = 0
 stats labels using (name_length = max(name_length, strlen(strcol(3))), \
@@ -44,13 +41,12 @@ do for [p = 1:panels] {
     set bmargin at screen page(top + panel_rows[p] * row_height)
     set xrange [0 : panel_max[p]]
     set yrange [panel_rows[p] : 0]
-    set xlabel xlabel.(panel_title[p] ne '' ? ' ('.panel_title[p].')' : '') \
-        offset 0,0.4
+    set xlabel xlabel offset 0,0.4
     if (p > 1) { unset object; unset label }
     plot for [i = 1:keys] bars using \
-            (int($1) == p - 1 && int($3) == i - 1 ? $4 : NaN):2:4:5:($2 - 0.42):($2 + 0.42) \
-            with boxxyerror fs pattern key_fill(i) \
-            lc rgb key_rgb(i), \
+            (int($1) == p - 1 && int($3) == i - 1 ? $4 : NaN):2:4:5: \
+            ($2 - 0.42):($2 + 0.42) with boxxyerror \
+            fs pattern key_fill(i) lc rgb key_rgb(i), \
         labels using (int($1) == p - 1 ? $5 : NaN):2:6 with labels left \
             offset char 0.6,0 font 'sans-serif,11', \
         labels using (int($1) == p - 1 ? 0 : NaN):2:4 with labels right \

@@ -42,6 +42,8 @@ channel(c, bits, s) = (((c >> bits) & 255) + \
     int((255 - ((c >> bits) & 255)) * (s > 2 ? 0.75 : s * 0.35))) << bits
 shaded(c, s) = channel(c, 16, s) | channel(c, 8, s) | channel(c, 0, s)
 
+max(a, b) = a > b ? a : b
+
 # Page: pixels, from the top.
 page_width = 1200.
 title_height = 34.

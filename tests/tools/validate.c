@@ -1,4 +1,4 @@
-/* Validates JSON files against a schema written in a small subset of JSON Schema. */
+/* Validates JSON files against a schema in a small subset of JSON Schema. */
 #include <jansson.h>
 #include <math.h>
 #include <regex.h>
@@ -14,7 +14,7 @@ struct check {
     const char *file; /* for messages */
     char path[PATH_SIZE];
     int errors;
-    bool quiet; /* inside "if": a mismatch is an answer, not an error */
+    bool quiet;  /* inside "if": a mismatch is an answer, not an error */
     bool broken; /* the schema itself is wrong; said once */
 };
 
@@ -80,7 +80,8 @@ static void check_type(struct check *c, json_t *rule, json_t *value)
             complain(c, "is not of type", json_string_value(rule));
         return;
     }
-    json_array_foreach (rule, i, one) {
+    json_array_foreach(rule, i, one)
+    {
         if (has_type(value, json_string_value(one)))
             return;
     }
@@ -92,7 +93,8 @@ static void check_enum(struct check *c, json_t *rule, json_t *value)
     size_t i;
     json_t *one;
 
-    json_array_foreach (rule, i, one) {
+    json_array_foreach(rule, i, one)
+    {
         if (json_equal(one, value))
             return;
     }
@@ -122,7 +124,8 @@ static void check_required(struct check *c, json_t *rule, json_t *value)
 
     if (!json_is_object(value))
         return;
-    json_array_foreach (rule, i, name) {
+    json_array_foreach(rule, i, name)
+    {
         if (!json_object_get(value, json_string_value(name)))
             complain(c, "lacks the member", json_string_value(name));
     }
@@ -137,7 +140,8 @@ static void check_members(struct check *c, json_t *schema, json_t *value)
     const char *key;
     json_t *member;
 
-    json_object_foreach (value, key, member) {
+    json_object_foreach(value, key, member)
+    {
         size_t len = path_enter(c, key);
         json_t *rule = json_object_get(known, key);
         json_t *name = json_string(key);
@@ -160,7 +164,8 @@ static void check_items(struct check *c, json_t *rule, json_t *value)
     size_t i;
     json_t *item;
 
-    json_array_foreach (value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         char index[24];
         size_t len;
 
@@ -207,9 +212,14 @@ static void check_keyword(struct check *c, const char *key, json_t *rule,
                           json_t *schema, json_t *value)
 {
     /* Handled together with another keyword, or only for readers. */
-    static const char *const silent[] = {
-        "$schema", "$defs", "title", "description", "then",
-        "else",    "additionalProperties", "propertyNames"};
+    static const char *const silent[] = {"$schema",
+                                         "$defs",
+                                         "title",
+                                         "description",
+                                         "then",
+                                         "else",
+                                         "additionalProperties",
+                                         "propertyNames"};
     double limit = json_number_value(rule);
 
     if (!strcmp(key, "type"))
@@ -253,7 +263,7 @@ static void validate(struct check *c, json_t *schema, json_t *value)
         bad_schema(c, "a rule is not an object at", c->path);
         return;
     }
-    json_object_foreach (schema, key, rule)
+    json_object_foreach(schema, key, rule)
         check_keyword(c, key, rule, schema, value);
     check_members(c, schema, value);
 }
