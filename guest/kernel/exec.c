@@ -104,8 +104,9 @@ int exec_load(struct mm *mm, const char *name, const char *args,
     int err;
 
     fmt_snprintf(path, sizeof(path), "bin/%s", name);
-    if (!initrd_find(path, &file))
-        return -TM_ENOENT;
+    err = initrd_find(path, &file);
+    if (err)
+        return err;
     h = phys_to_virt(file.start);
     if (!header_ok(h, file.end - file.start))
         return -TM_ENOEXEC;

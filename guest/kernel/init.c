@@ -76,6 +76,8 @@ static void run_program(const char *name)
         return;
     if (status == -TM_ENOENT)
         fmt_snprintf(reason, sizeof(reason), "no such benchmark");
+    else if (status == -TM_EIO)
+        fmt_snprintf(reason, sizeof(reason), "the initrd is damaged");
     else if (status == -TM_ENOEXEC)
         fmt_snprintf(reason, sizeof(reason), "not a static ELF64 program");
     else if (status < 0)

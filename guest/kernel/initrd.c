@@ -29,7 +29,7 @@ static uint64_t align4(uint64_t v)
     return (v + 3) & ~3ull;
 }
 
-bool initrd_find(const char *path, struct phys_range *file)
+int initrd_find(const char *path, struct phys_range *file)
 {
     uint64_t pos = 0, size = boot_info.initrd.end - boot_info.initrd.start;
     const char *base = phys_to_virt(boot_info.initrd.start);
@@ -39,20 +39,20 @@ bool initrd_find(const char *path, struct phys_range *file)
         uint64_t name = pos + sizeof(*h), data, next;
 
         if (memcmp(h->magic, "070701", 6))
-            return false;
+            return -TM_EIO;
         data = align4(name + hex8(h->namesize));
         next = align4(data + hex8(h->filesize));
         if (data > size || data + hex8(h->filesize) > size ||
             !hex8(h->namesize) || base[name + hex8(h->namesize) - 1])
-            return false;
+            return -TM_EIO;
         if (!strcmp(base + name, path)) {
             file->start = boot_info.initrd.start + data;
             file->end = file->start + hex8(h->filesize);
-            return true;
+            return 0;
         }
-        pos = next;
-        if (pos > size)
-            return false;
+        if (!strcmp(base + name, "TRAILER!!!"))
+            return -TM_ENOENT;
+        pos = next < size ? next : size;
     }
-    return false;
+    return size ? -TM_EIO : -TM_ENOENT;
 }

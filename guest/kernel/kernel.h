@@ -144,7 +144,8 @@ void mm_destroy(struct mm *mm);
 int mm_fork(struct mm *mm, struct mm *copy);
 /* 0, -TM_ENOMEM, or -TM_EINVAL where it overlaps. */
 int mm_add(struct mm *mm, const struct vma *vma);
-/* Removes [start, end) from whatever is mapped; 0 or -TM_ENOMEM. */
+/* Removes [start, end) from whatever is mapped; mm is the live one. 0 or
+ * -TM_ENOMEM. */
 int mm_remove(struct mm *mm, uint64_t start, uint64_t end);
 /* Lowest free anonymous range of len bytes, mapped; address or -TM_ENOMEM. */
 int64_t mm_map_anon(struct mm *mm, uint64_t len);
@@ -164,8 +165,9 @@ int64_t copy_string_from_user(char *dst, uint64_t src, size_t size);
 
 /* ---- initrd.c, exec.c --------------------------------------------------- */
 
-/* The initrd member of that name: physical address and size. */
-bool initrd_find(const char *path, struct phys_range *file);
+/* The initrd member of that name: 0, -TM_ENOENT, or -TM_EIO for an archive that
+ * is damaged. */
+int initrd_find(const char *path, struct phys_range *file);
 /* Loads bin/name into a new mm and lays out its stack with args; *tf is how it
  * begins, with RDI = its argument string. On error both are as before. */
 int exec_load(struct mm *mm, const char *name, const char *args,

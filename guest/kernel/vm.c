@@ -72,15 +72,9 @@ static bool last_in_table(uint64_t va)
     return (va >> 12 & 511) == 511;
 }
 
-static bool is_live(const struct mm *mm)
-{
-    return (read_cr3() & PTE_ADDR) == mm->root;
-}
-
+/* mm is the live address space. */
 static void unmap_range(struct mm *mm, uint64_t start, uint64_t end)
 {
-    bool live = is_live(mm);
-
     for (uint64_t va = start; va < end;) {
         uint64_t *leaf = next_leaf(mm, &va, end);
 
@@ -90,8 +84,7 @@ static void unmap_range(struct mm *mm, uint64_t start, uint64_t end)
                 continue;
             page_unref(*leaf & PTE_ADDR);
             *leaf = 0;
-            if (live)
-                invlpg((const void *)va);
+            invlpg((const void *)va);
         }
     }
 }
