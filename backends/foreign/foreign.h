@@ -15,8 +15,4 @@
  * file. 0, or a negative errno with why and no file left behind. */
 int disk_write_image(const char *path, char why[REASON_MAX]);
 
-/* Takes one line of a VMM's standard error, no newline. True: the VMM keeps
- * running but its guest never will again, as why says; end it. */
-bool foreign_gave_up(const char *line, char why[REASON_MAX]);
-
 #endif

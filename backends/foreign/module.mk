@@ -1,2 +1,2 @@
 backend_SRCS += backends/foreign/qemu.c backends/foreign/argv.c \
-	backends/foreign/disk.c backends/foreign/gaveup.c
+	backends/foreign/disk.c

@@ -1,5 +1,4 @@
-/* Foreign VMMs and native programs: command lines, a paused
- * VMM, the disk image. */
+/* Foreign VMMs and native programs: command lines, the disk image. */
 #include "backends/foreign/argv.h"
 #include "backends/foreign/foreign.h"
 #include "guest/abi/abi.h"
@@ -115,25 +114,6 @@ static void test_native_command(void **state)
     argv_free(argv);
 }
 
-static void test_paused_vmm(void **state)
-{
-    char why[REASON_MAX] = "";
-
-    (void)state;
-    assert_false(foreign_gave_up("", why));
-    assert_false(foreign_gave_up("RIP=0000000000001000 Code=<cc>", why));
-    assert_string_equal(why, "");
-    assert_true(foreign_gave_up("Code=00 66 90 <cc> 48 ff cf 75 fa c3", why));
-    assert_string_equal(why, "KVM cannot emulate 'int3' (cc); QEMU paused");
-    assert_true(foreign_gave_up("Code=<66> 0f ef c0 ff", why));
-    assert_non_null(strstr(why, "'pxor xmm0, xmm0' (66 0f ef c0)"));
-    /* Cut, empty or unreadable: still a verdict. */
-    assert_true(foreign_gave_up("Code=", why));
-    assert_true(foreign_gave_up("Code=00 <66", why));
-    assert_true(foreign_gave_up("Code=zz <zz> 0f", why));
-    assert_non_null(strstr(why, "an instruction"));
-}
-
 static void test_disk_image(void **state)
 {
     char dir[] = "/tmp/trapmark-disk-XXXXXX", path[64], why[REASON_MAX] = "";
@@ -170,7 +150,6 @@ int main(void)
         cmocka_unit_test(test_optional_parts),
         cmocka_unit_test(test_accelerators_differ),
         cmocka_unit_test(test_native_command),
-        cmocka_unit_test(test_paused_vmm),
         cmocka_unit_test(test_disk_image),
     };
 
