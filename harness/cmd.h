@@ -5,11 +5,11 @@
 #include <argp.h>
 
 /* Exit codes: promises to scripts. */
-#define EXIT_OK           0
-#define EXIT_FAILED       1 /* a benchmark failed, an output wasn't written */
-#define EXIT_USAGE        2 /* bad usage or unreadable input */
-#define EXIT_INTERRUPTED  130
-#define EXIT_NOTHING      77 /* nothing could run */
+#define EXIT_OK 0
+#define EXIT_FAILED 1 /* a benchmark failed, an output wasn't written */
+#define EXIT_USAGE 2  /* bad usage or unreadable input */
+#define EXIT_INTERRUPTED 130
+#define EXIT_NOTHING 77 /* nothing could run */
 
 /* Each gets its own arguments, argv[0] being "trapmark NAME"; returns the exit
  * code. */
@@ -25,8 +25,8 @@ void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* One line on stderr, "trapmark NAME: ...", and exit code 2. */
 void cli_usage(const char *format, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
-/* The same for a name that isn't among names (NULL-terminated), with the nearest
- * of them. what: "benchmark", "backend", ... */
+/* The same for a name that isn't among names (NULL-terminated), with the
+ * nearest of them. what: "benchmark", "backend", ... */
 void cli_unknown(const char *what, const char *name, const char *const *names)
     __attribute__((noreturn));
 

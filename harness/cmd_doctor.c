@@ -57,8 +57,10 @@ static void advise_kvm(const struct host_facts *f, json_t *list)
         advise(list, "KVM uses shadow paging here: page-table writes and "
                      "context switches cost what nested paging would save");
     if (!k->cpu_flag && strcmp(k->module, "kvm_pvm"))
-        advise(list, "the CPU shows neither vmx nor svm: what drives %s is "
-                     "not this CPU's virtualization hardware", k->module);
+        advise(list,
+               "the CPU shows neither vmx nor svm: what drives %s is "
+               "not this CPU's virtualization hardware",
+               k->module);
 }
 
 static void advise_noise(const struct host_facts *f, json_t *list)
@@ -70,9 +72,11 @@ static void advise_noise(const struct host_facts *f, json_t *list)
         advise(list, "SMT is on: a busy sibling slows a measurement; switch it "
                      "off or keep the machine idle");
     if (f->virtual_machine)
-        advise(list, "this host is a virtual machine (%s): its own host may "
-                     "take the CPU away; trust medians and intervals, not "
-                     "minima", *f->hypervisor ? f->hypervisor : "unnamed");
+        advise(list,
+               "this host is a virtual machine (%s): its own host may "
+               "take the CPU away; trust medians and intervals, not "
+               "minima",
+               *f->hypervisor ? f->hypervisor : "unnamed");
     if (!f->tsc_invariant)
         advise(list, "the TSC isn't invariant: ticks are not time here");
     if (f->cores < 2)
@@ -137,8 +141,8 @@ static void print_primitives(const struct host_facts *f,
             continue;
         table_figure(list[i].ticks, ticks);
         table_figure(list[i].ticks * 1e6 / f->tsc_khz, ns);
-        table_row(t, (const char *const[]){list[i].name, ticks, ns,
-                                           list[i].meaning});
+        table_row(
+            t, (const char *const[]){list[i].name, ticks, ns, list[i].meaning});
     }
     putchar('\n');
     table_print(t, stdout);
@@ -177,10 +181,12 @@ int cmd_doctor(int argc, char **argv)
     static const struct argp_option options[] = {
         {"json", 'j', NULL, 0, "as JSON", 0}, {0}};
     static const struct argp argp = {
-        options, parse_option, NULL,
-        "Show what this host can measure, and how well: CPU, KVM and what it "
-        "really is, PMU, the cost of its primitives, advice.",
-        NULL, NULL, NULL};
+        .options = options,
+        .parser = parse_option,
+        .doc = "Show what this host can measure, and how well: CPU, KVM and "
+               "what it "
+               "really is, PMU, the cost of its primitives, advice.",
+    };
     struct primitive primitives[PRIMITIVES];
     struct host_facts facts;
     json_t *advice, *host;

@@ -53,9 +53,9 @@ static void print_backends(void)
         char why[REASON_MAX] = "";
         bool yes = !backends[i]->probe(why);
 
-        table_row(t, (const char *const[]){backends[i]->name,
-                                           yes ? "yes" : "no",
-                                           backends[i]->summary});
+        table_row(t,
+                  (const char *const[]){backends[i]->name, yes ? "yes" : "no",
+                                        backends[i]->summary});
     }
     table_print(t, stdout);
     table_free(t);
@@ -145,9 +145,11 @@ int cmd_list(int argc, char **argv)
         {"initrd", 'i', "FILE", 0, "another initrd", 0},
         {0}};
     static const struct argp argp = {
-        options, parse_option, NULL,
-        "Show backends, available or why not, and the guest's benchmarks.",
-        NULL, NULL, NULL};
+        .options = options,
+        .parser = parse_option,
+        .doc =
+            "Show backends, available or why not, and the guest's benchmarks.",
+    };
     struct list_options o = {0};
     char why[REASON_MAX];
     struct image image;

@@ -12,8 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_BATCH = 256, KEY_PAGING, KEY_DETERMINISTIC, KEY_EVENTS, KEY_GUEST,
-       KEY_INITRD, KEY_DISK, KEY_SEED, KEY_TIMEOUT, KEY_RESUME };
+enum {
+    KEY_BATCH = 256,
+    KEY_PAGING,
+    KEY_DETERMINISTIC,
+    KEY_EVENTS,
+    KEY_GUEST,
+    KEY_INITRD,
+    KEY_DISK,
+    KEY_SEED,
+    KEY_TIMEOUT,
+    KEY_RESUME
+};
 
 static const struct argp_option options[] = {
     {"backends", 'b', "B,..", 0,
@@ -21,29 +31,34 @@ static const struct argp_option options[] = {
     {"benchmarks", 't', "T,..", 0, "these benchmarks; see trapmark list", 1},
     {"suites", 's', "SUITE,..", 0,
      "these suites: micro compute io mixed paper quick (default: quick, unless "
-     "-t names something)", 1},
+     "-t names something)",
+     1},
     {"samples", 'n', "N", 0,
      "batches a row, half of them in each of two rounds (default 20; 4 when "
-     "deterministic)", 2},
+     "deterministic)",
+     2},
     {"batch-us", KEY_BATCH, "N", 0,
      "least duration of a batch in microseconds (default 1000)", 2},
     {"seed", KEY_SEED, "N", 0, "for whatever is random (default 1)", 2},
     {"deterministic", KEY_DETERMINISTIC, NULL, 0,
      "guest time is retired instructions, one a nanosecond: figures are exact "
-     "and in instructions", 2},
+     "and in instructions",
+     2},
     {"paging", KEY_PAGING, "POLICY", 0,
      "memory virtualization, where a backend has a choice", 2},
     {"events", KEY_EVENTS, "E,..", 0,
      "perf events by libpfm4 name (default: cycles, instructions, task-clock, "
-     "context-switches, page-faults, as far as the host has them)", 2},
+     "context-switches, page-faults, as far as the host has them)",
+     2},
     {"timeout", KEY_TIMEOUT, "S", 0,
-     "seconds until a row's process is killed (default 60)", 2},
+     "seconds until a row's process is killed (default 30)", 2},
     {"guest", KEY_GUEST, "FILE", 0, "another guest kernel", 3},
     {"initrd", KEY_INITRD, "FILE", 0, "another initrd", 3},
     {"disk", KEY_DISK, "FILE", 0, "another raw disk image", 3},
     {"output", 'o', "FILE", 0,
      "write the result file (- is standard output); finished rows are kept in "
-     "FILE.journal until then", 4},
+     "FILE.journal until then",
+     4},
     {"resume", KEY_RESUME, NULL, 0,
      "keep the rows of FILE.journal that an interrupted run left", 4},
     {"verbose", 'v', NULL, 0, "show what guests print and each row", 4},
@@ -127,7 +142,8 @@ static char *join(int argc, char **argv)
     char *line = xstrdup(argv[0]);
 
     for (int i = 1; i < argc; i++) {
-        bool plain = argv[i][0] && !strpbrk(argv[i], " \t\n'\"\\$`*?[]()<>|&;!");
+        bool plain =
+            argv[i][0] && !strpbrk(argv[i], " \t\n'\"\\$`*?[]()<>|&;!");
         char *more = xformat(plain ? "%s %s" : "%s '%s'", line, argv[i]);
 
         free(line);
@@ -176,7 +192,8 @@ static int deliver(struct session *s, int status)
     if (!session_save(s, why)) {
         if (s->interrupted)
             cli_say("interrupted; %u rows are in %s, --resume goes on from "
-                    "there", s->ok + s->failed + s->skipped, output);
+                    "there",
+                    s->ok + s->failed + s->skipped, output);
         return status;
     }
     journal = s->journal ? journal_path(s->journal) : NULL;
@@ -184,20 +201,24 @@ static int deliver(struct session *s, int status)
         cli_say("%s; the finished rows are in %s", why, journal);
     else
         cli_say("%s; the finished rows are lost, there was no place for a "
-                "journal either", why);
+                "journal either",
+                why);
     return status == EXIT_INTERRUPTED ? status : EXIT_FAILED;
 }
 
 int cmd_run(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse_option, NULL,
-        "Measure benchmarks on backends.\v"
-        "Exit codes: 0 every row ok or skipped, 1 a row failed or the output "
-        "could not be written, 2 bad usage or input, 77 nothing could run, "
-        "130 interrupted.", NULL, NULL, NULL};
-    struct session_options o = {
-        .batch_us = 1000, .seed = 1, .timeout_s = 60};
+        .options = options,
+        .parser = parse_option,
+        .doc =
+            "Measure benchmarks on backends.\v"
+            "Exit codes: 0 every row ok or skipped, 1 a row failed or the "
+            "output "
+            "could not be written, 2 bad usage or input, 77 nothing could run, "
+            "130 interrupted.",
+    };
+    struct session_options o = {.batch_us = 1000, .seed = 1, .timeout_s = 30};
     char why[REASON_MAX], *command = join(argc, argv), *disk = NULL;
     struct session session;
     struct image image;
@@ -217,8 +238,8 @@ int cmd_run(int argc, char **argv)
         cli_say("%s", why);
         status = EXIT_USAGE;
     } else {
-        runtable_print(&session, o.output && !strcmp(o.output, "-") ? stderr
-                                                                     : stdout);
+        runtable_print(&session,
+                       o.output && !strcmp(o.output, "-") ? stderr : stdout);
         fflush(stdout);
         status = deliver(&session, exit_code(&session));
     }

@@ -53,7 +53,8 @@ static uint64_t *copy_ticks(const json_t *array, unsigned *count)
     if (!n || n > 4096)
         return NULL;
     ticks = xcalloc(n, sizeof(*ticks));
-    json_array_foreach(array, i, value) {
+    json_array_foreach(array, i, value)
+    {
         if (!json_is_integer(value) || json_integer_value(value) < 0) {
             free(ticks);
             return NULL;

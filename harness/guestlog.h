@@ -7,9 +7,9 @@
 struct guest_log {
     const char *bench; /* the one that was asked for; borrowed */
     bool hello, started, bye;
-    char doing[64];    /* in words, for "while ..." */
+    char doing[64]; /* in words, for "while ..." */
     bool have_result;
-    bool ok, skipped;  /* the result's status; neither: failed */
+    bool ok, skipped;        /* the result's status; neither: failed */
     char reason[REASON_MAX]; /* unless ok; or of a panic or a bad line */
     bool panic;
     uint64_t iterations;

@@ -14,11 +14,33 @@
 #include <unistd.h>
 
 /* CPU flags that decide what a VMM can do or what it costs. */
-static const char *const telling_flags[] = {
-    "vmx", "svm", "ept", "npt", "vpid", "nx", "pdpe1gb", "rdtscp", "pcid",
-    "invpcid", "smep", "smap", "umip", "fsgsbase", "pku", "x2apic",
-    "tsc_deadline_timer", "constant_tsc", "nonstop_tsc", "cpuid_fault",
-    "hypervisor", "sse4_2", "avx2", "avx512f", "ibrs", "pti", NULL};
+static const char *const telling_flags[] = {"vmx",
+                                            "svm",
+                                            "ept",
+                                            "npt",
+                                            "vpid",
+                                            "nx",
+                                            "pdpe1gb",
+                                            "rdtscp",
+                                            "pcid",
+                                            "invpcid",
+                                            "smep",
+                                            "smap",
+                                            "umip",
+                                            "fsgsbase",
+                                            "pku",
+                                            "x2apic",
+                                            "tsc_deadline_timer",
+                                            "constant_tsc",
+                                            "nonstop_tsc",
+                                            "cpuid_fault",
+                                            "hypervisor",
+                                            "sse4_2",
+                                            "avx2",
+                                            "avx512f",
+                                            "ibrs",
+                                            "pti",
+                                            NULL};
 
 static void read_cpuid(struct host_facts *f)
 {
@@ -76,8 +98,8 @@ static void read_flags(struct host_facts *f)
             for (const char *const *t = telling_flags; *t; t++)
                 if (!strcmp(flag, *t) &&
                     used + strlen(flag) + 2 < sizeof(f->flags))
-                    used += sprintf(f->flags + used, "%s%s", used ? " " : "",
-                                    flag);
+                    used +=
+                        sprintf(f->flags + used, "%s%s", used ? " " : "", flag);
     }
     free(info);
 }
@@ -92,8 +114,9 @@ void hostfacts_collect(struct host_facts *f)
     if (!uname(&name))
         snprintf(f->kernel, sizeof(f->kernel), "%s", name.release);
     f->cores = sysconf(_SC_NPROCESSORS_ONLN);
-    f->memory_mib = (uint64_t)sysconf(_SC_PHYS_PAGES) *
-                    (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
+    f->memory_mib =
+        (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >>
+        20;
     f->tsc_khz = tsc_khz();
     if (!file_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
                    f->governor, sizeof(f->governor)))
@@ -135,8 +158,7 @@ static json_t *kvm_json(const struct kvm_facts *k)
     return kvm;
 }
 
-json_t *hostfacts_json(const struct host_facts *f,
-                       const struct primitive *list)
+json_t *hostfacts_json(const struct host_facts *f, const struct primitive *list)
 {
     json_t *host = json_object(), *cpu = json_object(), *part;
 

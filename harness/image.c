@@ -139,8 +139,7 @@ void image_close(struct image *image)
     memset(image, 0, sizeof(*image));
 }
 
-const struct bench_info *image_find(const struct image *image,
-                                    const char *name)
+const struct bench_info *image_find(const struct image *image, const char *name)
 {
     for (size_t i = 0; i < image->benches.count; i++)
         if (!strcmp(image->benches.v[i].note.name, name))

@@ -5,8 +5,8 @@
 #include "notes.h"
 
 struct image {
-    char *kernel, *initrd; /* absolute */
-    char *native_dir;      /* absolute; may not exist */
+    char *kernel, *initrd;     /* absolute */
+    char *native_dir;          /* absolute; may not exist */
     struct bench_list benches; /* by suite: micro, compute, io, mixed, others */
     uint64_t id;               /* hash of kernel and initrd */
 };

@@ -1,4 +1,5 @@
-/* Finished rows, appended as they come, so that an interrupted run can resume. */
+/* Finished rows, appended as they come, so that an interrupted run can resume.
+ */
 #include "journal.h"
 #include "util.h"
 
@@ -39,8 +40,8 @@ static int write_line(int fd, const json_t *value)
 
 static int write_header(int fd, const char *hash)
 {
-    json_t *header = json_pack("{s:s, s:s}", "journal", JOURNAL_MAGIC,
-                               "config", hash);
+    json_t *header =
+        json_pack("{s:s, s:s}", "journal", JOURNAL_MAGIC, "config", hash);
     int err = write_line(fd, header);
 
     json_decref(header);
@@ -50,10 +51,9 @@ static int write_header(int fd, const char *hash)
 /* Starts a file afresh with all rows so far. */
 static int start_at(struct journal *j, const char *path)
 {
-    int fd = open(path,
-                  O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW |
-                      O_CLOEXEC,
-                  0666);
+    int fd = open(
+        path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+        0666);
     json_t *row;
     size_t i;
     int err;
@@ -61,9 +61,7 @@ static int start_at(struct journal *j, const char *path)
     if (fd < 0)
         return -errno;
     err = write_header(fd, j->hash);
-    json_array_foreach(j->rows, i, row)
-        if (!err)
-            err = write_line(fd, row);
+    json_array_foreach(j->rows, i, row) if (!err) err = write_line(fd, row);
     if (err) {
         close(fd);
         unlink(path);
@@ -148,7 +146,8 @@ static int look_at(struct journal *j, const char *path, bool resume,
     } else if (!err && resume && *hash && strcmp(hash, j->hash)) {
         err = fail_why(why, -EEXIST,
                        "%s: belongs to a run with other options or another "
-                       "guest; drop --resume to start afresh", path);
+                       "guest; drop --resume to start afresh",
+                       path);
     } else if (!err && resume && *hash && !adopt(j, path, good)) {
         json_array_extend(j->rows, rows);
         err = 1;
@@ -165,8 +164,8 @@ struct journal *journal_open(const char *output, uint64_t hash, bool resume,
     struct journal *j = xcalloc(1, sizeof(*j));
     struct stat st;
     uint64_t id = hash_bytes(hash, output, strlen(output));
-    bool special = !strcmp(output, "-") ||
-                   (!stat(output, &st) && !S_ISREG(st.st_mode));
+    bool special =
+        !strcmp(output, "-") || (!stat(output, &st) && !S_ISREG(st.st_mode));
 
     j->fd = -1;
     j->rows = json_array();

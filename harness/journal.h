@@ -1,4 +1,5 @@
-/* Finished rows, appended as they come, so that an interrupted run can resume. */
+/* Finished rows, appended as they come, so that an interrupted run can resume.
+ */
 #ifndef TM_JOURNAL_H
 #define TM_JOURNAL_H
 
@@ -8,9 +9,9 @@
 
 struct journal;
 
-/* One line of JSON each: a header with the hash of the run's configuration, then
- * the rows. Lives beside the result file (output.journal) or, where that can't
- * be written, in $TMPDIR under a name made from output and hash.
+/* One line of JSON each: a header with the hash of the run's configuration,
+ * then the rows. Lives beside the result file (output.journal) or, where that
+ * can't be written, in $TMPDIR under a name made from output and hash.
  *
  * resume: rows (a JSON array) receives the rows of an existing journal with the
  * same hash; without one the run starts afresh. A cut-off last line, as a crash

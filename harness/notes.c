@@ -94,9 +94,10 @@ static int read_notes(struct reader *r, uint64_t offset, uint64_t size)
     Elf64_Nhdr n;
 
     if (!inside(r, offset, size))
-        return fail_why(r->why, -EINVAL, "%s: truncated: notes end at byte %llu, "
-                        "the file at %zu", r->what,
-                        (unsigned long long)(offset + size), r->len);
+        return fail_why(r->why, -EINVAL,
+                        "%s: truncated: notes end at byte %llu, "
+                        "the file at %zu",
+                        r->what, (unsigned long long)(offset + size), r->len);
     p = r->data + offset;
     end = p + size;
     while ((size_t)(end - p) >= sizeof(n)) {
@@ -136,7 +137,8 @@ static int read_segments(struct reader *r, const Elf64_Ehdr *eh)
         if (ph.p_type == PT_LOAD && !inside(r, ph.p_offset, ph.p_filesz))
             return fail_why(r->why, -EINVAL,
                             "%s: truncated: segment %u ends at byte %llu, the "
-                            "file at %zu", r->what, i,
+                            "file at %zu",
+                            r->what, i,
                             (unsigned long long)(ph.p_offset + ph.p_filesz),
                             r->len);
         if (ph.p_type != PT_NOTE)
@@ -170,8 +172,10 @@ int notes_read_elf(struct bench_list *list, const void *elf, size_t len,
     if (err)
         return err;
     if (!r.abi_seen)
-        return fail_why(why, -EINVAL, "%s: no Trapmark ABI note: not a guest "
-                        "image", what);
+        return fail_why(why, -EINVAL,
+                        "%s: no Trapmark ABI note: not a guest "
+                        "image",
+                        what);
     return 0;
 }
 
@@ -206,9 +210,11 @@ int notes_read_initrd(struct bench_list *list, const void *cpio, size_t len,
 
         if (!inside(&r, at, NEWC_HEADER))
             return fail_why(why, -EINVAL, "%s: %s", what,
-                            at ? "truncated cpio archive" : "not a newc cpio "
-                                                            "archive");
-        if (memcmp(h, "070701", 6) || !newc_field(h, NEWC_NAMESIZE, &name_size) ||
+                            at ? "truncated cpio archive"
+                               : "not a newc cpio "
+                                 "archive");
+        if (memcmp(h, "070701", 6) ||
+            !newc_field(h, NEWC_NAMESIZE, &name_size) ||
             !newc_field(h, NEWC_FILESIZE, &file_size))
             return fail_why(why, -EINVAL,
                             "%s: not a newc cpio archive (byte %llu)", what,

@@ -34,8 +34,9 @@ bool perf_pmu_available(char why[REASON_MAX])
         return true;
     }
     if (errno == ENOENT || errno == EOPNOTSUPP || errno == ENODEV)
-        set_why(why, "no hardware counters: the kernel offers no CPU PMU, as in "
-                     "most virtual machines");
+        set_why(why,
+                "no hardware counters: the kernel offers no CPU PMU, as in "
+                "most virtual machines");
     else if (errno == EACCES || errno == EPERM)
         set_why(why, "hardware counters aren't permitted: lower "
                      "kernel.perf_event_paranoid or run as root");
@@ -87,8 +88,7 @@ static char *nearest_event(const char *name)
         for (int i = pmu.first_event; i != -1; i = pfm_get_event_next(i)) {
             pfm_event_info_t event = {.size = sizeof(event)};
 
-            if (pfm_get_event_info(i, PFM_OS_PERF_EVENT, &event) !=
-                PFM_SUCCESS)
+            if (pfm_get_event_info(i, PFM_OS_PERF_EVENT, &event) != PFM_SUCCESS)
                 continue;
             names = xrealloc(names, (count + 2) * sizeof(*names));
             names[count++] = event.name;
@@ -133,7 +133,8 @@ int perf_choose(struct perf_set *set, const char *names, char why[REASON_MAX])
     if (!pfm_ready()) {
         if (!names)
             return 0;
-        return fail_why(why, -EINVAL, "libpfm4 doesn't know this machine: no "
+        return fail_why(why, -EINVAL,
+                        "libpfm4 doesn't know this machine: no "
                         "event names");
     }
     if (!names)

@@ -25,8 +25,8 @@ struct perf_counters {
 /* Whether this host has a hardware PMU that may be used; else why. */
 bool perf_pmu_available(char why[REASON_MAX]);
 
-/* names: comma-separated; NULL: cycles and instructions where there is a PMU, and
- * task-clock, context-switches, page-faults. -EINVAL with why (and the
+/* names: comma-separated; NULL: cycles and instructions where there is a PMU,
+ * and task-clock, context-switches, page-faults. -EINVAL with why (and the
  * nearest name): no such event, or too many. */
 int perf_choose(struct perf_set *set, const char *names, char why[REASON_MAX]);
 
@@ -36,8 +36,8 @@ unsigned perf_drop_unusable(struct perf_set *set, char *dropped, size_t size,
                             char why[REASON_MAX]);
 void perf_free(struct perf_set *set);
 
-/* Counters for a process and all it creates later, disabled; on_exec: they start
- * at its next exec. pid 0: the caller. */
+/* Counters for a process and all it creates later, disabled; on_exec: they
+ * start at its next exec. pid 0: the caller. */
 void perf_open(const struct perf_set *set, pid_t pid, bool on_exec,
                struct perf_counters *c);
 void perf_enable(const struct perf_counters *c, bool on);

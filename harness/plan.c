@@ -13,7 +13,8 @@ const struct plan_suite plan_suites[] = {
     {"compute", "programs that hardly exit"},
     {"io", "disk reads"},
     {"mixed", "processes, faults and system calls together"},
-    {"paper", "what Adams & Agesen measured: their nanobenchmarks and forkwait"},
+    {"paper",
+     "what Adams & Agesen measured: their nanobenchmarks and forkwait"},
     {"quick", "a few of each, for a first look (the default)"},
     {NULL, NULL},
 };
@@ -117,9 +118,7 @@ static void choose_benches(struct plan *plan, const struct image *image,
     char **names = split(request->benches), **suites;
     const struct bench_list *all = &image->benches;
 
-    suites = split(request->suites ? request->suites
-                   : *names        ? ""
-                                   : "quick");
+    suites = split(request->suites ? request->suites : *names ? "" : "quick");
     for (char **p = names; *p; p++)
         check_bench(image, *p);
     for (char **p = suites; *p; p++)
@@ -209,7 +208,7 @@ static void plan_row(struct row *row, const struct image *image,
 void plan_make(struct plan *plan, const struct image *image,
                const struct plan_request *request)
 {
-    char (*reasons)[REASON_MAX] = xcalloc(64, sizeof(*reasons));
+    char(*reasons)[REASON_MAX] = xcalloc(64, sizeof(*reasons));
 
     memset(plan, 0, sizeof(*plan));
     choose_benches(plan, image, request);

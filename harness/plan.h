@@ -17,8 +17,8 @@ struct plan {
     const struct bench_info **benches; /* in table order */
     size_t bench_count;
     struct row *rows; /* bench-major: rows[bench * backend_count + backend] */
-    char **left_out;  /* "NAME: reason" of backends that weren't asked for by name
-                         and aren't available */
+    char **left_out;  /* "NAME: reason" of backends that weren't asked for by
+                         name  and aren't available */
     size_t left_out_count;
 };
 

@@ -19,8 +19,8 @@ void progress_end(struct progress *p, unsigned kind, double seconds);
 /* Steps that won't be taken after all. */
 void progress_drop(struct progress *p, unsigned kind, unsigned steps);
 
-/* A finished row, as a line of its own where stderr is no terminal or the run is
- * verbose. */
+/* A finished row, as a line of its own where stderr is no terminal or the run
+ * is verbose. */
 void progress_row(struct progress *p, const char *line);
 /* A message that stays, whatever the progress line does. */
 void progress_note(struct progress *p, const char *line);

@@ -101,8 +101,9 @@ static int check_file(const json_t *file, const char *path,
     if (!schema)
         return fail_why(why, -EINVAL, "%s: not a Trapmark result file", path);
     if (strcmp(schema, RESULT_SCHEMA))
-        return fail_why(why, -EINVAL, "%s: schema is %.60s, this program reads %s",
-                        path, schema, RESULT_SCHEMA);
+        return fail_why(why, -EINVAL,
+                        "%s: schema is %.60s, this program reads %s", path,
+                        schema, RESULT_SCHEMA);
     for (i = 0; i < 3; i++)
         if (!json_is_object(json_object_get(file, objects[i])))
             return fail_why(why, -EINVAL, "%s: no object \"%s\"", path,
@@ -111,16 +112,18 @@ static int check_file(const json_t *file, const char *path,
         if (!json_is_array(json_object_get(file, arrays[i])))
             return fail_why(why, -EINVAL, "%s: no array \"%s\"", path,
                             arrays[i]);
-    json_array_foreach(json_object_get(file, RF_RUNS), i, run) {
+    json_array_foreach(json_object_get(file, RF_RUNS), i, run)
+    {
         const char *wrong = check_run(run);
 
         if (wrong)
             return fail_why(why, -EINVAL, "%s: runs[%zu] %s", path, i, wrong);
     }
-    json_array_foreach(json_object_get(file, RF_WARNINGS), i, run)
-        if (!result_text(run, RF_TEXT))
-            return fail_why(why, -EINVAL, "%s: warnings[%zu] has no text",
-                            path, i);
+    json_array_foreach(json_object_get(file, RF_WARNINGS), i, run) if (
+        !result_text(run,
+                     RF_TEXT)) return fail_why(why, -EINVAL,
+                                               "%s: warnings[%zu] has no text",
+                                               path, i);
     return 0;
 }
 
@@ -219,7 +222,8 @@ static char *format_file(const json_t *file, size_t *len)
     if (!f)
         return NULL;
     fputc('{', f);
-    json_object_foreach(members, name, value) {
+    json_object_foreach(members, name, value)
+    {
         fprintf(f, "%s\n\"%s\":", comma, name);
         comma = ",";
         if (!json_is_array(value)) {
@@ -227,7 +231,8 @@ static char *format_file(const json_t *file, size_t *len)
             continue;
         }
         fputc('[', f);
-        json_array_foreach(value, i, element) {
+        json_array_foreach(value, i, element)
+        {
             fputs(i ? ",\n" : "\n", f);
             json_dumpf(element, f, flags);
         }

@@ -62,8 +62,7 @@ void row_add(struct row *row, struct runner_result *r)
         return end_row(row, ROW_FAILED,
                        "a later round ran batches of another length");
     if (row->rounds && strcmp(r->checksum, row->checksum))
-        return end_row(row, ROW_FAILED,
-                       "a later round gave another checksum");
+        return end_row(row, ROW_FAILED, "a later round gave another checksum");
     append_ticks(&row->samples, row->count, r->samples, r->count);
     append_ticks(&row->control, row->count, r->control, r->count);
     row->count += r->count;
@@ -125,9 +124,9 @@ static void add_timing(const struct row *row, const struct row_options *o,
     result_set_real(run, RF_CONTROL_PER_OP, stats_median(control, row->count));
     if (!o->deterministic)
         result_set_real(run, RF_NS_PER_OP, s.median * 1e6 / o->tsc_khz);
-    json_object_set_new(run, RF_NOISY,
-                        json_boolean(stats_noisy(
-                            &s, stats_mad(control, row->count))));
+    json_object_set_new(
+        run, RF_NOISY,
+        json_boolean(stats_noisy(&s, stats_mad(control, row->count))));
     free(net);
     free(control);
 }
@@ -147,8 +146,8 @@ static void add_events(const struct row *row, json_t *run)
     for (int i = 0; kernel_ops > 0 && i < EV_COUNT; i++) {
         double k = m->kernel.count[i] / kernel_ops;
         double c = m->control.count[i] / control_ops;
-        double t = m->kernel.ticks[i] / kernel_ops -
-                   m->control.ticks[i] / control_ops;
+        double t =
+            m->kernel.ticks[i] / kernel_ops - m->control.ticks[i] / control_ops;
 
         if (k > 0 || c > 0)
             result_set_real(events, event_names[i], k > c ? k - c : 0);
@@ -253,7 +252,8 @@ static const json_t *find_oracle(const json_t *runs, const char *bench)
     size_t i, j, best_votes = 0;
     json_t *run, *other;
 
-    json_array_foreach(runs, i, run) {
+    json_array_foreach(runs, i, run)
+    {
         const char *sum = ok_checksum(run, bench);
         size_t votes = 0;
 
@@ -261,7 +261,8 @@ static const json_t *find_oracle(const json_t *runs, const char *bench)
             continue;
         if (!strcmp(result_text(run, RF_BACKEND), "interp"))
             return run;
-        json_array_foreach(runs, j, other) {
+        json_array_foreach(runs, j, other)
+        {
             const char *theirs = ok_checksum(other, bench);
 
             votes += theirs && !strcmp(theirs, sum);
@@ -278,12 +279,12 @@ static const json_t *find_oracle(const json_t *runs, const char *bench)
 static void reject_run(json_t *run, const json_t *oracle)
 {
     static const char *const derived[] = {
-        RF_TICKS_PER_OP, RF_CONTROL_PER_OP, RF_NS_PER_OP, RF_EVENTS,
-        RF_CONTROL_EVENTS, RF_EVENT_TICKS, RF_TIME_SPLIT, RF_PERF, RF_NOISY};
-    char *reason = xformat("checksum %s differs from %s's %s",
-                           result_text(run, RF_CHECKSUM),
-                           result_text(oracle, RF_BACKEND),
-                           result_text(oracle, RF_CHECKSUM));
+        RF_TICKS_PER_OP, RF_CONTROL_PER_OP, RF_NS_PER_OP,
+        RF_EVENTS,       RF_CONTROL_EVENTS, RF_EVENT_TICKS,
+        RF_TIME_SPLIT,   RF_PERF,           RF_NOISY};
+    char *reason = xformat(
+        "checksum %s differs from %s's %s", result_text(run, RF_CHECKSUM),
+        result_text(oracle, RF_BACKEND), result_text(oracle, RF_CHECKSUM));
 
     result_set_text(run, RF_STATUS, RF_STATUS_FAILED);
     result_set_text(run, RF_REASON, reason);
@@ -298,7 +299,8 @@ unsigned rows_check_checksums(json_t *runs)
     json_t *run;
     size_t i;
 
-    json_array_foreach(runs, i, run) {
+    json_array_foreach(runs, i, run)
+    {
         const char *bench = result_text(run, RF_BENCH);
         const char *sum = ok_checksum(run, bench);
         const json_t *oracle = sum ? find_oracle(runs, bench) : NULL;

@@ -41,8 +41,8 @@ void row_add(struct row *row, struct runner_result *result);
 /* Builds row->json. */
 void row_finish(struct row *row, const struct row_options *options);
 
-/* Every ok run of a benchmark must have computed the same: those that differ from
- * interp's checksum, or from the majority's where interp has none, become
+/* Every ok run of a benchmark must have computed the same: those that differ
+ * from interp's checksum, or from the majority's where interp has none, become
  * failed. runs: a JSON array. Returns how many did. */
 unsigned rows_check_checksums(json_t *runs);
 

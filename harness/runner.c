@@ -4,6 +4,7 @@
 #include "runner_child.h"
 #include "sandbox.h"
 #include "util.h"
+#include "vmmlog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,14 +60,11 @@ struct watch {
     pid_t pid;
     int pidfd, fd[PIPES]; /* -1: at its end */
     struct line_buffer out;
-    char err_last[160];   /* the last line on stderr that isn't empty */
-    char err_line[160];
-    size_t err_len;
+    struct vmm_log err;
     struct child_report report;
     size_t report_len;
     unsigned bytes, lines;
-    const char *killed; /* "flood", or NULL */
-    bool timed_out;
+    bool flooded, timed_out;
 };
 
 /* ---- Reading ---------------------------------------------------------- */
@@ -101,22 +99,6 @@ static void take_output(struct watch *w, const char *data, size_t len)
     }
 }
 
-static void take_errors(struct watch *w, const char *data, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = data[i];
-
-        if (c == '\n') {
-            w->err_line[w->err_len] = '\0';
-            if (w->err_len)
-                memcpy(w->err_last, w->err_line, w->err_len + 1);
-            w->err_len = 0;
-        } else if (w->err_len < sizeof(w->err_line) - 1) {
-            w->err_line[w->err_len++] = c < ' ' || c == 127 ? ' ' : c;
-        }
-    }
-}
-
 /* Reads what there is. False at the end. */
 static bool drain(struct watch *w, int which)
 {
@@ -143,7 +125,7 @@ static bool drain(struct watch *w, int which)
         if (which == OUT)
             take_output(w, data, n);
         else
-            take_errors(w, data, n);
+            vmmlog_take(&w->err, data, n);
         if (w->bytes > RUNNER_MAX_BYTES || w->lines > RUNNER_MAX_LINES)
             return true;
     }
@@ -183,9 +165,11 @@ static void watch_process(struct watch *w)
             if (w->fd[i] >= 0 && (p[i].revents || ended) && !drain(w, i))
                 close_pipe(w, i);
         if (w->lines > RUNNER_MAX_LINES || w->bytes > RUNNER_MAX_BYTES) {
-            w->killed = "flood";
+            w->flooded = true;
             return;
         }
+        if (w->err.stopped)
+            return;
     }
 }
 
@@ -213,7 +197,7 @@ static void decide(struct runner_result *r, enum row_status status,
 static void describe_status(const struct watch *w, int status,
                             char text[REASON_MAX])
 {
-    const char *last = w->err_last;
+    const char *last = w->err.last;
 
     bool foreign = w->job->backend->class == BACKEND_FOREIGN;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -228,8 +212,10 @@ static void describe_status(const struct watch *w, int status,
     else if (foreign && code == DEBUG_EXIT(TM_EXIT_PANIC))
         set_why(text, "the guest panicked without saying why");
     else if (foreign && !code)
-        set_why(text, "the guest reset the machine without a word (triple "
-                      "fault)%s%s", *last ? "; last message: " : "", last);
+        set_why(text,
+                "the guest reset the machine without a word (triple "
+                "fault)%s%s",
+                *last ? "; last message: " : "", last);
     else if (code)
         set_why(text, "its process ended with status %d%s%s", code,
                 *last ? ": " : "", last);
@@ -269,15 +255,19 @@ static void judge_killed(struct watch *w)
     struct runner_result *r = w->result;
     unsigned limit = w->job->timeout_s;
 
-    if (w->killed)
+    if (w->flooded)
         return decide(r, ROW_FAILED,
                       "flooded its serial port: %u bytes, %u lines; killed",
                       w->bytes, w->lines);
+    if (w->err.stopped)
+        return decide(r, ROW_FAILED, "%s", w->err.reason);
     if (!w->timed_out)
         return decide(r, ROW_INTERRUPTED, "interrupted");
     if (w->log.have_result)
-        decide(r, ROW_TIMEOUT, "gave a result but did not end within %u s; "
-               "killed", limit);
+        decide(r, ROW_TIMEOUT,
+               "gave a result but did not end within %u s; "
+               "killed",
+               limit);
     else if (!w->lines)
         decide(r, ROW_TIMEOUT, "no output for %u s; killed", limit);
     else
@@ -328,15 +318,15 @@ static char *command_line(const struct runner_job *job)
                          (unsigned long long)job->seed);
 
     if (job->iters) {
-        char *more = xformat("%s iters=%llu", line,
-                             (unsigned long long)job->iters);
+        char *more =
+            xformat("%s iters=%llu", line, (unsigned long long)job->iters);
         free(line);
         line = more;
     }
     /* The machine appends the frequency itself. */
     if (job->backend->class != BACKEND_VCPU) {
-        char *more = xformat("%s tsc_khz=%llu", line,
-                             (unsigned long long)job->tsc_khz);
+        char *more =
+            xformat("%s tsc_khz=%llu", line, (unsigned long long)job->tsc_khz);
         free(line);
         line = more;
     }
@@ -397,9 +387,15 @@ static pid_t start(const struct runner_job *job, const char *cmdline,
     }
     if (!pid) {
         struct child_setup setup = {
-            .job = job, .cmdline = cmdline, .argv = argv, .parent = parent,
-            .out = far[OUT], .err = far[ERR], .ctl = far[CTL],
-            .gate = gate[0], .mask = mask_before,
+            .job = job,
+            .cmdline = cmdline,
+            .argv = argv,
+            .parent = parent,
+            .out = far[OUT],
+            .err = far[ERR],
+            .ctl = far[CTL],
+            .gate = gate[0],
+            .mask = mask_before,
         };
 
         close(gate[1]);
@@ -455,8 +451,8 @@ void runner_run(const struct runner_job *job, struct runner_result *result)
     waitpid(w->pid, &status, 0);
     if (w->out.len)
         take_line(w);
-    take_errors(w, "\n", 1);
-    if (runner_stop || w->killed || w->timed_out)
+    vmmlog_end(&w->err);
+    if (runner_stop || w->flooded || w->err.stopped || w->timed_out)
         judge_killed(w);
     else
         judge(w, status);

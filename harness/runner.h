@@ -18,15 +18,21 @@ struct runner_job {
     const struct image *image;
     unsigned samples;
     uint64_t batch_us, iters, seed, tsc_khz; /* iters 0: the guest calibrates */
-    const char *paging; /* NULL: the backend's default */
-    const char *disk;   /* raw image, or NULL */
+    const char *paging;                      /* NULL: the backend's default */
+    const char *disk;                        /* raw image, or NULL */
     bool deterministic;
     unsigned timeout_s;
     const struct perf_set *perf;
     bool verbose; /* copy what the guest says to stderr */
 };
 
-enum row_status { ROW_OK, ROW_SKIPPED, ROW_FAILED, ROW_TIMEOUT, ROW_INTERRUPTED };
+enum row_status {
+    ROW_OK,
+    ROW_SKIPPED,
+    ROW_FAILED,
+    ROW_TIMEOUT,
+    ROW_INTERRUPTED
+};
 
 struct runner_result {
     enum row_status status;

@@ -89,7 +89,8 @@ static void run_machine(const struct child_setup *setup)
     _exit(0);
 }
 
-/* fd becomes wanted; both may be in each other's way, so by way of high ones. */
+/* fd becomes wanted; both may be in each other's way, so by way of high ones.
+ */
 static int out_of_the_way(int fd)
 {
     int high = fcntl(fd, F_DUPFD_CLOEXEC, 64);

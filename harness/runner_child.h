@@ -7,14 +7,14 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* What the child tells its parent on the ctl pipe, once, in its own layout: both
- * are the same program. */
+/* What the child tells its parent on the ctl pipe, once, in its own layout:
+ * both are the same program. */
 enum child_kind { CHILD_DONE = 1, CHILD_FAILED, CHILD_DENIED };
 
 struct child_report {
     enum child_kind kind;
-    int number;           /* CHILD_DENIED: the system call */
-    char why[REASON_MAX]; /* CHILD_FAILED */
+    int number;                    /* CHILD_DENIED: the system call */
+    char why[REASON_MAX];          /* CHILD_FAILED */
     struct machine_result machine; /* CHILD_DONE */
     double perf[PERF_MAX];         /* kernel regions */
 };

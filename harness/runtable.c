@@ -58,8 +58,8 @@ static char *figure_cell(const json_t *run)
         return xformat("%s%s", noisy ? "~" : "", number);
     percent = (high - low) / 2 / fabs(median) * 100;
     snprintf(spread, sizeof(spread), "%.0f%%", percent < 999 ? percent : 999);
-    return xformat("%s%s %s%-4s", noisy ? "~" : "", number,
-                   table_plus_minus(), spread);
+    return xformat("%s%s %s%-4s", noisy ? "~" : "", number, table_plus_minus(),
+                   spread);
 }
 
 static char *ratio_cell(const json_t *run, const json_t *native)
@@ -97,8 +97,7 @@ static void print_matrix(const struct session *s, const char *suite, int native,
         for (size_t j = 0; j < n; j++)
             cells[j + 1] =
                 native < 0 ? figure_cell(run_of(s, i, j))
-                           : ratio_cell(run_of(s, i, j),
-                                        run_of(s, i, native));
+                           : ratio_cell(run_of(s, i, j), run_of(s, i, native));
         table_row(t, (const char *const *)cells);
     }
     table_print(t, out);
@@ -155,10 +154,11 @@ static void print_legend(const struct session *s, FILE *out)
         return;
     fputc('\n', out);
     if (kvm && s->host.kvm.available)
-        fprintf(out, "kvm is %s\n", s->host.kvm.label);
+        fprintf(out, "kvm here: %s\n", s->host.kvm.label);
     if (noisy)
         fputs("~ noisy: not known to 5 %; close other programs, or raise "
-              "--samples or --batch-us\n", out);
+              "--samples or --batch-us\n",
+              out);
 }
 
 /* Rows of one backend that share status and reason are one line. */
@@ -212,7 +212,8 @@ static void print_warnings(const struct session *s, FILE *out)
     json_t *warning;
     size_t i;
 
-    json_array_foreach(json_object_get(s->file, RF_WARNINGS), i, warning) {
+    json_array_foreach(json_object_get(s->file, RF_WARNINGS), i, warning)
+    {
         const char *advice = result_text(warning, RF_ADVICE);
 
         if (result_text(warning, RF_BENCH))

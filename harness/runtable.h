@@ -4,8 +4,8 @@
 
 #include "session.h"
 
-/* A matrix of benchmarks and backends per suite, then what failed or was skipped
- * and why, then warnings. */
+/* A matrix of benchmarks and backends per suite, then what failed or was
+ * skipped and why, then warnings. */
 void runtable_print(const struct session *s, FILE *out);
 
 #endif

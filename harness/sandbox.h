@@ -11,9 +11,9 @@
 void sandbox_limits(pid_t parent, unsigned cpu_seconds, uint64_t memory);
 
 /* Forbids every system call that a run loop has no use for: files can no longer
- * be opened, nothing executed or created, no network. What is already open works.
- * A forbidden call raises SIGSYS: then denied(number) is called, which must be
- * async-signal-safe and not return. 0, or negative errno with why. */
+ * be opened, nothing executed or created, no network. What is already open
+ * works. A forbidden call raises SIGSYS: then denied(number) is called, which
+ * must be async-signal-safe and not return. 0, or negative errno with why. */
 int sandbox_enter(void (*denied)(int number), char why[REASON_MAX]);
 
 /* The name of a system call, or "system call N" in text. */

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* In deterministic mode guest time is retired instructions, one a nanosecond, so
- * that calibration doesn't depend on the host. */
+/* In deterministic mode guest time is retired instructions, one a nanosecond,
+ * so that calibration doesn't depend on the host. */
 #define DETERMINISTIC_KHZ 1000000
 
 /* ---- The head of the file --------------------------------------------- */
@@ -112,10 +112,11 @@ static void warn_about_host(struct session *s)
              NULL, "%s", h->pmu_why);
     if (h->kvm.available && !strcmp(h->kvm.ring0, "emulated") &&
         (planned(s, "kvm") || planned(s, "qemu-kvm")))
-        warn(s, "read its figures as those of an emulator in the kernel, not "
-                "of VT-x or SVM", NULL,
-             "%s: ring 0 runs %.0f times slower than ring 3", h->kvm.label,
-             h->kvm.ring0_ratio);
+        warn(s,
+             "read its figures as those of an emulator in the kernel, not "
+             "of VT-x or SVM",
+             NULL, "%s: ring 0 runs %.0f times slower than ring 3",
+             h->kvm.label, h->kvm.ring0_ratio);
     if (*h->governor && strcmp(h->governor, "performance"))
         warn(s, "set the governor to performance", NULL,
              "the CPU frequency governor is %s: figures drift", h->governor);
@@ -137,8 +138,10 @@ static void warn_about_run(struct session *s, const json_t *run)
                     "close other programs, or raise --samples or --batch-us",
                     bench, backend);
     if (modes > 1) {
-        set_why(text, "its samples fall into %zu groups: something switches "
-                      "between states", modes);
+        set_why(text,
+                "its samples fall into %zu groups: something switches "
+                "between states",
+                modes);
         result_warn(s->file, text,
                     "look at the raw samples; the median hides all but one",
                     bench, backend);
@@ -290,7 +293,8 @@ static void adopt_rows(struct session *s, const json_t *old)
     size_t total = s->plan.bench_count * s->plan.backend_count, i;
     json_t *run;
 
-    json_array_foreach(old, i, run) {
+    json_array_foreach(old, i, run)
+    {
         const char *bench = result_text(run, RF_BENCH);
         const char *backend = result_text(run, RF_BACKEND);
         const char *status = result_text(run, RF_STATUS);
@@ -345,7 +349,8 @@ static int open_journal(struct session *s, uint64_t hash, char why[REASON_MAX])
     return err;
 }
 
-/* The rows that got an end, in table order, and what there is to say of them. */
+/* The rows that got an end, in table order, and what there is to say of them.
+ */
 static void collect(struct session *s)
 {
     size_t total = s->plan.bench_count * s->plan.backend_count, i;
@@ -355,7 +360,8 @@ static void collect(struct session *s)
         if (s->plan.rows[i].json)
             json_array_append(runs, s->plan.rows[i].json);
     rows_check_checksums(runs);
-    json_array_foreach(runs, i, run) {
+    json_array_foreach(runs, i, run)
+    {
         const char *status = result_text(run, RF_STATUS);
 
         if (!strcmp(status, RF_STATUS_OK))
@@ -367,8 +373,8 @@ static void collect(struct session *s)
         warn_about_run(s, run);
     }
     if (s->interrupted)
-        json_object_set_new(json_object_get(s->file, RF_CONFIG),
-                            RF_INTERRUPTED, json_true());
+        json_object_set_new(json_object_get(s->file, RF_CONFIG), RF_INTERRUPTED,
+                            json_true());
 }
 
 int session_run(struct session *s, const struct session_options *options,
@@ -390,8 +396,7 @@ int session_run(struct session *s, const struct session_options *options,
     hostfacts_collect(&s->host);
     primitives_measure(&s->host, primitives);
     s->file = result_new();
-    json_object_set_new(s->file, RF_HOST,
-                        hostfacts_json(&s->host, primitives));
+    json_object_set_new(s->file, RF_HOST, hostfacts_json(&s->host, primitives));
     config = config_json(s);
     json_object_set_new(s->file, RF_CONFIG, config);
     if (options->output) {

@@ -10,7 +10,7 @@
 /* As the command line says; lists and paths may be NULL. */
 struct session_options {
     struct plan_request request;
-    unsigned samples;  /* a row, over all rounds */
+    unsigned samples; /* a row, over all rounds */
     uint64_t batch_us, seed;
     const char *paging, *events, *guest, *initrd, *disk, *output;
     bool deterministic, resume, verbose;
@@ -24,7 +24,7 @@ struct session {
     struct plan plan;
     struct perf_set perf;
     struct host_facts host;
-    json_t *file;        /* the result file under construction */
+    json_t *file; /* the result file under construction */
     unsigned rounds;
     bool interrupted;
     struct journal *journal; /* NULL without an output file */
@@ -38,8 +38,8 @@ struct session {
  * negative errno with why: nothing could be begun. */
 int session_run(struct session *s, const struct session_options *options,
                 const struct image *image, char why[REASON_MAX]);
-/* Writes the file where options->output says; removes the journal when all is in
- * it. 0 or negative errno with why. */
+/* Writes the file where options->output says; removes the journal when all is
+ * in it. 0 or negative errno with why. */
 int session_save(struct session *s, char why[REASON_MAX]);
 void session_free(struct session *s);
 

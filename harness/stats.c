@@ -64,8 +64,8 @@ static uint64_t next_random(uint64_t *state)
 
 /* The median of a resample needs no copy of the values: with the values sorted,
  * it is enough to count how often each was drawn. */
-static double resampled_median(const double *sorted, size_t n,
-                               unsigned *drawn, uint64_t *random)
+static double resampled_median(const double *sorted, size_t n, unsigned *drawn,
+                               uint64_t *random)
 {
     size_t low = (n - 1) / 2, high = n / 2, seen = 0;
     double a = 0;
@@ -101,8 +101,8 @@ void stats_interval(const double *values, size_t n, uint64_t seed, double *low,
 }
 
 /* The widest gap between neighbours in [first, last) that is wide against the
- * usual distance of neighbours there and leaves enough values on both sides: the
- * index behind it, or 0. */
+ * usual distance of neighbours there and leaves enough values on both sides:
+ * the index behind it, or 0. */
 static size_t find_split(const double *v, size_t first, size_t last,
                          size_t least, double floor)
 {
@@ -141,8 +141,7 @@ unsigned stats_modes(const double *values, size_t n,
             g++;
             continue;
         }
-        memmove(&edge[g + 2], &edge[g + 1],
-                (groups - g) * sizeof(edge[0]));
+        memmove(&edge[g + 2], &edge[g + 1], (groups - g) * sizeof(edge[0]));
         edge[g + 1] = at;
         groups++;
     }

@@ -10,8 +10,8 @@
 
 struct stats_summary {
     double median, mad, min;
-    double ci_low, ci_high; /* 95 % bootstrap interval of the median */
-    unsigned modes;         /* 1: unimodal, as far as can be seen */
+    double ci_low, ci_high;       /* 95 % bootstrap interval of the median */
+    unsigned modes;               /* 1: unimodal, as far as can be seen */
     double mode[STATS_MODES_MAX]; /* medians of the groups, ascending */
 };
 
@@ -27,9 +27,9 @@ double stats_mad(const double *values, size_t n);
 void stats_interval(const double *values, size_t n, uint64_t seed, double *low,
                     double *high);
 
-/* Splits the values into groups wherever neighbours are further apart than 5 % of
- * the median and 8 times the usual distance; a group holds at least 3 values and
- * 15 % of all. Returns the number of groups. */
+/* Splits the values into groups wherever neighbours are further apart than 5 %
+ * of the median and 8 times the usual distance; a group holds at least 3 values
+ * and 15 % of all. Returns the number of groups. */
 unsigned stats_modes(const double *values, size_t n,
                      double mode[STATS_MODES_MAX]);
 

@@ -29,8 +29,8 @@ unsigned edit_distance(const char *a, const char *b)
             int ca = tolower((unsigned char)a[i - 1]);
             int cb = tolower((unsigned char)b[j - 1]);
 
-            now[j] = least(least(last[j], now[j - 1]) + 1,
-                           last[j - 1] + (ca != cb));
+            now[j] =
+                least(least(last[j], now[j - 1]) + 1, last[j - 1] + (ca != cb));
             if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
                 cb == tolower((unsigned char)a[i - 2]))
                 now[j] = least(now[j], before[j - 2] + 1);

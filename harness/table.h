@@ -16,7 +16,8 @@ void table_row(struct table *t, const char *const *cells);
 void table_print(struct table *t, FILE *out);
 void table_free(struct table *t);
 
-/* A figure in at most 7 characters: three digits or more count, then k, M, G. */
+/* A figure in at most 7 characters: three digits or more count, then k, M, G.
+ */
 const char *table_figure(double value, char text[16]);
 /* "±", or "+-" where the locale has no such character. */
 const char *table_plus_minus(void);

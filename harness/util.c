@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FILE_MAX (256 << 20) /* what file_read takes: nothing of ours is near */
+#define FILE_MAX (256 << 20) /* what file_read takes: nothing of ours is near \
+                              */
 
 int fail_why(char why[REASON_MAX], int err, const char *format, ...)
 {
@@ -197,8 +198,7 @@ double clock_seconds(void)
     return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
-bool parse_number(const char *text, uint64_t min, uint64_t max,
-                  uint64_t *value)
+bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
     unsigned long long v;
     char *end;

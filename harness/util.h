@@ -26,7 +26,8 @@ char *file_read(const char *path, size_t *len, char why[REASON_MAX]);
 bool file_line(const char *path, char *line, size_t size);
 /* All of len bytes. 0 or negative errno. */
 int write_all(int fd, const void *data, size_t len);
-/* Creates the directories that path (of a file) lies in. 0 or negative errno. */
+/* Creates the directories that path (of a file) lies in. 0 or negative errno.
+ */
 int make_parents(const char *path);
 /* $TMPDIR, or /tmp. */
 const char *temp_dir(void);

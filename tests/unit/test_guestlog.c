@@ -65,7 +65,8 @@ static void bad_lines_fail_the_row(void **state)
     fails(RESULT "\"ok\",\"iterations\":1,\"samples\":[-1],\"control\":[1]}",
           "arrays of ticks");
     fails(RESULT "\"ok\",\"iterations\":1,\"samples\":[1],\"control\":[1],"
-                 "\"checksum\":\"xyz\"}", "16 hex digits");
+                 "\"checksum\":\"xyz\"}",
+          "16 hex digits");
     fails(RESULT "\"failed\",\"reason\":\"no disk\"}", "no disk");
     fails(RESULT "\"failed\",\"reason\":\"a\\u001b[2Jb\"}", "a [2Jb");
     fails("{\"tm\":\"panic\",\"reason\":\"#GP\"}", "#GP");

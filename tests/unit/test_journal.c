@@ -1,4 +1,5 @@
-/* Unit tests of the journal: append, resume, damage, wrong files, full disks. */
+/* Unit tests of the journal: append, resume, damage, wrong files, full disks.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

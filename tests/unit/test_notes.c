@@ -31,10 +31,13 @@ struct image {
 static struct image good(void)
 {
     struct image i = {
-        .eh = {.e_type = ET_DYN, .e_machine = EM_X86_64,
-               .e_phoff = offsetof(struct image, ph), .e_phnum = 1,
+        .eh = {.e_type = ET_DYN,
+               .e_machine = EM_X86_64,
+               .e_phoff = offsetof(struct image, ph),
+               .e_phnum = 1,
                .e_phentsize = sizeof(Elf64_Phdr)},
-        .ph = {.p_type = PT_NOTE, .p_offset = offsetof(struct image, abi),
+        .ph = {.p_type = PT_NOTE,
+               .p_offset = offsetof(struct image, abi),
                .p_filesz = sizeof(i.abi) + sizeof(i.bench)},
         .abi = {{9, 4, TM_NOTE_ABI}, TM_NOTE_NAME, TM_ABI_VERSION},
         .bench = {{9, sizeof(struct tm_note_bench), TM_NOTE_BENCH},
@@ -142,9 +145,10 @@ static size_t add_member(char *cpio, size_t at, const char *name,
 {
     size_t name_size = strlen(name) + 1;
 
-    at += sprintf(cpio + at, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x"
-                  "%08x%08zx%08x", 0, 0, 0, 0, 1, 0, size, 0, 0, 0, 0,
-                  name_size, 0);
+    at += sprintf(cpio + at,
+                  "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x"
+                  "%08x%08zx%08x",
+                  0, 0, 0, 0, 1, 0, size, 0, 0, 0, 0, name_size, 0);
     memcpy(cpio + at, name, name_size);
     at = (at + name_size + 3) & ~3ul;
     memcpy(cpio + at, data, size);

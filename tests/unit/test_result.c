@@ -52,11 +52,10 @@ static json_t *sample_file(void)
 {
     json_t *file = result_new();
 
-    json_array_append_new(
-        json_object_get(file, RF_RUNS),
-        json_pack("{s:s, s:s, s:s, s:s, s:f}", RF_BENCH, "in", RF_SUITE,
-                  "micro", RF_BACKEND, "kvm", RF_STATUS, "ok", RF_NS_PER_OP,
-                  1.25));
+    json_array_append_new(json_object_get(file, RF_RUNS),
+                          json_pack("{s:s, s:s, s:s, s:s, s:f}", RF_BENCH, "in",
+                                    RF_SUITE, "micro", RF_BACKEND, "kvm",
+                                    RF_STATUS, "ok", RF_NS_PER_OP, 1.25));
     result_warn(file, "text", "advice", NULL, "kvm");
     return file;
 }
@@ -120,7 +119,8 @@ static void bad_files_are_refused(void **state)
     assert_refused("{\"schema\":\n\"trap", "line 2");
     assert_refused("[]", "not a Trapmark result file");
     assert_refused("{\"schema\": 1}", "not a Trapmark result file");
-    assert_refused("{\"schema\": \"trapmark-results/9\"}", "trapmark-results/9");
+    assert_refused("{\"schema\": \"trapmark-results/9\"}",
+                   "trapmark-results/9");
     assert_refused("{\"schema\": \"trapmark-results/1\", \"tool\": {},"
                    " \"host\": {}, \"config\": {}, \"warnings\": []}",
                    "\"runs\"");
@@ -268,8 +268,8 @@ static void failed_round_ends_the_row(void **state)
 static json_t *summed(const char *name, const char *checksum)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:f}", RF_BENCH, "sort", RF_BACKEND,
-                     name, RF_STATUS, "ok", RF_CHECKSUM, checksum,
-                     RF_NS_PER_OP, 1.0);
+                     name, RF_STATUS, "ok", RF_CHECKSUM, checksum, RF_NS_PER_OP,
+                     1.0);
 }
 
 static void status_is(const json_t *runs, size_t i, const char *status)

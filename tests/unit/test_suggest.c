@@ -22,8 +22,8 @@ static void distances(void **state)
 
 static void nearest(void **state)
 {
-    static const char *const names[] = {"syscall", "in", "out", "pgfault",
-                                        "ptemod-same", NULL};
+    static const char *const names[] = {"syscall", "in",          "out",
+                                        "pgfault", "ptemod-same", NULL};
 
     (void)state;
     assert_string_equal(suggest_name("syscal", names), "syscall");
