@@ -184,8 +184,7 @@ int cmd_doctor(int argc, char **argv)
         .options = options,
         .parser = parse_option,
         .doc = "Show what this host can measure, and how well: CPU, KVM and "
-               "what it "
-               "really is, PMU, the cost of its primitives, advice.",
+               "what it really is, PMU, the cost of its primitives, advice.",
     };
     struct primitive primitives[PRIMITIVES];
     struct host_facts facts;

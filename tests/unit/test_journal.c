@@ -21,6 +21,7 @@ static char output[128], beside[160];
 static int make_dir(void **state)
 {
     char *temp;
+    int err;
 
     (void)state;
     strcpy(dir, "/tmp/test_journal.XXXXXX");
@@ -28,10 +29,13 @@ static int make_dir(void **state)
         return 1;
     temp = xformat("%s/tmp", dir);
     setenv("TMPDIR", temp, 1);
+    free(temp);
     snprintf(output, sizeof(output), "%s/r.json", dir);
     snprintf(beside, sizeof(beside), "%s.journal", output);
     temp = xformat("mkdir '%s/tmp'", dir);
-    return system(temp);
+    err = system(temp);
+    free(temp);
+    return err;
 }
 
 static int remove_dir(void **state)
