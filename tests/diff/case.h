@@ -41,6 +41,7 @@ struct case_input {
     struct case_memory mem;
     uint8_t code[CASE_SLOT];
     uint32_t code_len;
+    bool ring0; /* guest_run() only: at CPL 0, EFER and CRs as there */
 };
 
 struct case_output {

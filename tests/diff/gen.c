@@ -331,8 +331,12 @@ static bool prepare(struct gen *g, const ZydisDecodedInstruction *in,
     case ZYDIS_MNEMONIC_SHLD:
     case ZYDIS_MNEMONIC_SHRD:
         /* Undefined where the count exceeds the operand. */
-        return in->operand_width == 16 &&
-               (!in->raw.imm[0].size || (in->raw.imm[0].value.u & 31) > 16);
+        if (in->operand_width != 16)
+            return false;
+        if (in->raw.imm[0].size)
+            return (in->raw.imm[0].value.u & 31) > 16;
+        GEN(g, 0xb1, (uint8_t)rng_below(&g->rng, 17)); /* mov cl, imm */
+        return false;
     case ZYDIS_MNEMONIC_RCL:
     case ZYDIS_MNEMONIC_RCR:
     case ZYDIS_MNEMONIC_ROL:

@@ -50,11 +50,14 @@ static void build_tables(struct vm *vm)
                PTE_W | PTE_NX);
 }
 
-/* Selectors as a Linux process has them. */
-static void user_mode(struct machine *m, struct x86_state *s)
+/* The state that registers and memory of a case go into. At CPL 3 selectors are
+ * as a Linux process has them. */
+static void start_state(struct machine *m, struct x86_state *s, int cpl)
 {
-    machine_long_mode(m, s, GPA_SCRATCH, 3);
+    machine_long_mode(m, s, GPA_SCRATCH, cpl);
     s->cr3 = GPA_TABLES;
+    if (cpl == 0)
+        return;
     s->seg[CS].sel = 0x33;
     s->seg[SS].sel = 0x2b;
     s->seg[DS].sel = s->seg[ES].sel = s->seg[FS].sel = s->seg[GS].sel = 0;
@@ -68,8 +71,6 @@ static void load_case(struct vm *vm, struct x86_state *s, unsigned slot,
     s->rip = case_rip(slot);
     s->rflags = (in->rflags & CASE_FLAGS) | FL_IF | 2;
     s->fx = in->fx;
-    s->cr2 = 0;
-    s->halted = s->int_shadow = 0;
     memcpy(ram_ptr(vm->ram, GPA_DATA, CASE_RW_SIZE), in->mem.data,
            CASE_RW_SIZE);
     memcpy(ram_ptr(vm->ram, GPA_STACK, CASE_STK_SIZE), in->mem.stack,
@@ -126,7 +127,7 @@ int guest_run(const struct backend *backend, const struct case_input *in,
               char why[REASON_MAX])
 {
     struct machine *m = machine_create_bare(backend, RAM_SIZE, false, why);
-    struct x86_state s;
+    struct x86_state start[2], s; /* CPL 0, CPL 3 */
     struct vm *vm;
 
     if (!m)
@@ -138,10 +139,13 @@ int guest_run(const struct backend *backend, const struct case_input *in,
         memcpy(ram_ptr(vm->ram, GPA_CODE + (uint64_t)i * CASE_SLOT, CASE_SLOT),
                in[i].code, in[i].code_len);
     case_fill_ro(ram_ptr(vm->ram, GPA_DATA + CASE_RW_SIZE, CASE_RO_SIZE));
-    user_mode(m, &s);
+    start_state(m, &start[0], 0);
+    start_state(m, &start[1], 3);
     build_tables(vm);
-    for (unsigned i = first; i < first + n; i++)
+    for (unsigned i = first; i < first + n; i++) {
+        s = start[in[i].ring0 ? 0 : 1];
         run_case(vm, &s, i, &in[i], &out[i], why);
+    }
     machine_destroy(m);
     return 0;
 }

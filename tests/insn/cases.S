@@ -1,40 +1,5 @@
 /* Instruction cases that no random generator would find, with what ends them. */
-#include "insn.h"
-
-#define DATA 0x20000000
-#define RO   0x20002000
-#define END  0x20003000 /* unmapped */
-#define STACK_END 0x30001000 /* unmapped */
-
-#define CF 0x1
-#define PF 0x4
-#define AF 0x10
-#define ZF 0x40
-#define SF 0x80
-#define OF 0x800
-
-#define DE 0
-#define DB 1
-#define BP 3
-#define UD 6
-#define SS 12
-#define GP 13
-#define PAGE 14
-
-/* A snippet that ends with the ud2 behind it, unless it says how. */
-.macro CASE name:req, undef=0, vector=UD, error=0, flags=0
-	.pushsection .rodata.insn_names, "a"
-.Lname\@:
-	.asciz "\name"
-	.popsection
-	.pushsection insn_cases, "aw"
-	.quad .Lname\@, .Lcode\@
-	.long \undef, \vector, \error, \flags
-	.popsection
-.Lcode\@:
-.endm
-
-	.section .rodata.insn_code, "a"
+#include "case.inc"
 
 /* ---- Branches ---- */
 
@@ -1194,7 +1159,4 @@ CASE "beyond v2: tzcnt is bsf", vector=BP, flags=INSN_BACKEND_ONLY
 	int3
 1:	ud2
 
-/* The end mark. */
-CASE "end"
-
-	.section .note.GNU-stack, "", @progbits
+CASES_END

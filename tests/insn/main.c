@@ -32,6 +32,11 @@ static struct {
 
 /* ---- Judging ----------------------------------------------------------------- */
 
+static bool is_backend_only(const struct insn_case *c)
+{
+    return c && c->flags & (INSN_BACKEND_ONLY | INSN_RING0);
+}
+
 static bool as_expected(const struct insn_case *c, const char *who,
                         const struct case_output *o, unsigned slot, FILE *out)
 {
@@ -56,10 +61,10 @@ static bool judge(unsigned i, FILE *out)
     bool ok = true;
 
     if (c) {
-        if (!(c->flags & INSN_BACKEND_ONLY))
+        if (!is_backend_only(c))
             ok = as_expected(c, "cpu", cpu, i, out);
         ok = as_expected(c, run.backend->name, other, i, out) && ok;
-        if (c->flags & INSN_BACKEND_ONLY)
+        if (is_backend_only(c))
             return ok;
         undefined = c->undefined;
     } else {
@@ -82,11 +87,6 @@ static void print_failure(unsigned i, const char *why)
 
 /* ---- Running ------------------------------------------------------------------- */
 
-static bool is_backend_only(unsigned i)
-{
-    return run.slots[i].hand && run.slots[i].hand->flags & INSN_BACKEND_ONLY;
-}
-
 /* All but the cases that are for the backend alone. */
 static int run_cpu(char why[REASON_MAX])
 {
@@ -94,10 +94,10 @@ static int run_cpu(char why[REASON_MAX])
     int err = 0;
 
     while (i < run.n && !err) {
-        while (i < run.n && is_backend_only(i))
+        while (i < run.n && is_backend_only(run.slots[i].hand))
             i++;
         first = i;
-        while (i < run.n && !is_backend_only(i))
+        while (i < run.n && !is_backend_only(run.slots[i].hand))
             i++;
         if (i > first)
             err = native_run(run.in, run.cpu, first, i - first, why);
@@ -151,11 +151,13 @@ static bool is_wanted(const char *name)
 static bool run_hand_written(void)
 {
     for (const struct insn_case *c = __start_insn_cases;
-         c + 1 < __stop_insn_cases; c++) {
-        size_t len = (size_t)(c[1].code - c->code);
+         c < __stop_insn_cases; c++) {
+        size_t len;
 
-        for (unsigned round = 0; round < ROUNDS_CASE && is_wanted(c->name);
-             round++) {
+        if (c->flags & INSN_END || !is_wanted(c->name))
+            continue;
+        len = (size_t)(c[1].code - c->code);
+        for (unsigned round = 0; round < ROUNDS_CASE; round++) {
             struct slot *s = next_slot(c->name, round);
             struct case_input *in;
 
@@ -167,6 +169,7 @@ static bool run_hand_written(void)
             memcpy(in->code, c->code, len);
             memcpy(in->code + len, "\x0f\x0b", 2);
             in->code_len = (uint32_t)len + 2;
+            in->ring0 = c->flags & INSN_RING0;
         }
     }
     return flush();
@@ -193,7 +196,7 @@ static bool run_forms(void)
                     !stream_assemble(&s->stream, case_rip(run.n),
                                      &run.in[run.n]))
                     continue;
-                run.n++;
+                run.in[run.n++].ring0 = false;
             }
         }
     }

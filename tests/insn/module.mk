@@ -2,7 +2,7 @@
 #   make test-insn
 #   build/tests/insn interp SUBSTRING      only the cases with that in their name
 
-insn_OBJS = $(call obj,tests/insn/main.c tests/insn/cases.S \
+insn_OBJS = $(call obj,tests/insn/main.c tests/insn/cases.S tests/insn/ring0.S \
 	$(addprefix tests/diff/,forms.c gen.c gen_control.c stream.c))
 
 .SECONDEXPANSION:
