@@ -219,14 +219,15 @@ int cmd_run(int argc, char **argv)
             "130 interrupted.",
     };
     struct session_options o = {.batch_us = 1000, .seed = 1, .timeout_s = 30};
-    char why[REASON_MAX], *command = join(argc, argv), *disk = NULL;
+    char why[REASON_MAX], *command, *disk = NULL;
     struct session session;
     struct image image;
     int status;
 
+    command = join(argc, argv); /* argp reorders argv */
+    o.command = command;
     cli_parse(&argp, argc, argv, &o);
     check_options(&o);
-    o.command = command;
     if (o.disk)
         o.disk = disk = realpath(o.disk, NULL);
     if (image_open(&image, o.guest, o.initrd, why) ||
