@@ -145,8 +145,6 @@ static int create_vm(struct kvm_vm *k, char why[REASON_MAX])
         return kvm_errno(why, "KVM_SET_TSS_ADDR");
     if (ioctl(k->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
         return kvm_errno(why, "KVM_CREATE_IRQCHIP");
-    if (route_lines(k, why))
-        return -errno;
     if (ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &ram) < 0)
         return kvm_errno(why, "KVM_SET_USER_MEMORY_REGION");
     /* Both optional: without a PIT the guest needs tsc_khz; without the
@@ -154,7 +152,7 @@ static int create_vm(struct kvm_vm *k, char why[REASON_MAX])
     ioctl(k->vm_fd, KVM_CREATE_PIT2, &pit);
     ioctl(k->vm_fd, KVM_ENABLE_CAP, &failures);
     keep_hypercalls(k);
-    return 0;
+    return route_lines(k, why);
 }
 
 /* The guest reads the host's TSC where KVM lets us say so. Where it doesn't,
