@@ -173,6 +173,10 @@ struct backend {
     /* Optional: bring vm->events up to date from counters kept elsewhere. The
      * machine calls it at each doorbell; it must not add events of its own. */
     void (*sync_events)(struct vm *vm);
+    /* Optional: a device wrote [gpa, gpa + len) of RAM, on the vCPU's thread,
+     * possibly within run(). Backends that keep decoded or translated code drop
+     * what came from there. */
+    void (*ram_written)(struct vm *vm, gpa_t gpa, uint64_t len);
 
     /* -- BACKEND_FOREIGN, BACKEND_PROCESS -- */
 
