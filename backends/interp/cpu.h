@@ -69,6 +69,7 @@ struct pending {
     uint8_t vector;
     bool valid, has_error;
     bool trap; /* rip is already behind the instruction */
+    bool soft; /* INT3: the gate's DPL counts */
     uint32_t error;
 };
 
@@ -94,6 +95,7 @@ struct icpu {
     bool shadow_ss;
     bool leave;   /* the run loop must return exit_kind */
     bool single;  /* decode one instruction a block */
+    bool ac_check; /* CR0.AM, RFLAGS.AC, CPL 3: unaligned data is #AC */
     enum exit_kind exit_kind;
     struct pending pending;
 
@@ -104,26 +106,29 @@ struct icpu {
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t pat, tsc_aux, misc_enable, tsc_offset;
     uint64_t apic_base, tsc_deadline; /* as set_state gave them */
-    bool halted, dead;
+    bool halted;
+    uint64_t retired_base; /* vm.retired when budget was budget_start */
     uint64_t counted;      /* of vm.retired, in EV_INSN_RETIRED */
     uint64_t user_mark;    /* vm.retired at the last change of CPL */
     struct x86_fx fx;      /* when !fx_live */
     uint32_t host_mxcsr;
 
     /* Writes that cannot go straight to RAM. */
-    uint8_t bounce[64] __attribute__((aligned(64)));
+    uint8_t bounce[512] __attribute__((aligned(64)));
     gpa_t wb_gpa[2];
-    uint16_t wb_len[2];
+    unsigned wb_len[2];
 
     struct tlb tlbs[3]; /* supervisor, user, and one that never hits */
 
     struct block **hash;
     struct block **page_blocks; /* by guest page number */
     uint64_t *code_map; /* by guest page number: 64-byte lines with code */
-    struct block *xblocks;
+    struct block *xblocks; /* BLOCK_XPAGE, by page_next */
+    unsigned flushes;      /* of the whole block cache */
     uint8_t *arena;
     size_t arena_used, arena_size;
-    const uint8_t *insn_bytes; /* of a failed emulation */
+    const char *failed; /* EXIT_EMULATION: why */
+    uint8_t failed_len;
 };
 
 #define likely(x)   __builtin_expect(!!(x), 1)

@@ -1,0 +1,174 @@
+/* Runs x87, MMX and SSE instructions through their thunks. */
+#include "block.h"
+#include "event.h"
+#include "fx.h"
+#include "select.h"
+#include "thunk.h"
+
+#include <errno.h>
+
+/* Whether CR0 and CR4 let an instruction of this kind run; else the exception is
+ * pending. */
+static bool allowed(struct icpu *c, const struct insn *i, unsigned kind)
+{
+    bool em = c->cr0 & CR0_EM, ts = c->cr0 & CR0_TS;
+    bool sse = c->cr4 & CR4_OSFXSR;
+    int vector = -1;
+
+    switch (kind) {
+    case THUNK_X87:
+    case THUNK_FXSR:
+        if (em || ts)
+            vector = VEC_NM;
+        break;
+    case THUNK_WAIT:
+        if (ts && c->cr0 & CR0_MP)
+            vector = VEC_NM;
+        break;
+    case THUNK_MMX:
+        vector = em ? VEC_UD : ts ? VEC_NM : -1;
+        break;
+    case THUNK_SSE:
+        vector = em || !sse ? VEC_UD : ts ? VEC_NM : -1;
+        break;
+    default:
+        break;
+    }
+    if (vector < 0)
+        return true;
+    raise_fault(c, i, (unsigned)vector);
+    return false;
+}
+
+static inline bool execute(struct icpu *c, const struct insn *i,
+                           const struct thunk *th, void *mem)
+{
+    uint64_t flags = 0, r;
+
+    fx_enter(c);
+    if (th->check) {
+        int vector = th->check(mem);
+
+        if (vector == VEC_GP)
+            raise_error(c, i, VEC_GP, 0);
+        else if (vector)
+            raise_fault(c, i, (unsigned)vector);
+        if (vector)
+            return false;
+    }
+    if (th->flags_read)
+        flags = flags_unpack(c->fl);
+    r = th->run(mem, c->gpr, flags);
+    if (unlikely(r & THUNK_FAULT)) {
+        raise_fault(c, i, (unsigned)(r & 0xff));
+        return false;
+    }
+    if (th->flags_written)
+        c->fl = flags_pack((flags_unpack(c->fl) & ~(uint64_t)th->flags_written) |
+                           (r & th->flags_written));
+    return true;
+}
+
+static void thunk_general(struct icpu *c, const struct insn *i)
+{
+    const struct thunk *th = (const struct thunk *)i->imm;
+    unsigned how = 0;
+    void *mem = NULL;
+    gva_t va;
+
+    if (unlikely(c->no_fpu) && !allowed(c, i, th->kind))
+        return;
+    if (th->mem_size) {
+        va = ea_any(c, i);
+        if (th->align > 1 && va & (th->align - 1u))
+            return raise_error(c, i, VEC_GP, 0);
+        if (th->access & THUNK_STORE)
+            how = MEM_WRITE | (th->access & THUNK_LOAD ? MEM_RMW : 0);
+        if (th->mem_size > 8 || th->mem_size & (th->mem_size - 1))
+            how |= MEM_NOAC;
+        if (th->waits)
+            fx_enter(c);
+        mem = mem_slow(c, i, va, th->mem_size, i->seg, how);
+        if (!mem) {
+            if (th->waits && c->fx_live && thunk_x87_pending())
+                raise_fault(c, NULL, VEC_MF);
+            return;
+        }
+    }
+    if (!execute(c, i, th, mem))
+        return;
+    if (th->finish)
+        th->finish(mem);
+    if (how & MEM_WRITE)
+        mem_commit(c);
+    NEXT;
+}
+
+/* The common cases: SSE without flags, hooks or alignment to check. */
+static void sse_r(struct icpu *c, const struct insn *i)
+{
+    const struct thunk *th = (const struct thunk *)i->imm;
+    uint64_t r;
+
+    if (unlikely(c->no_fpu || !c->fx_live))
+        return thunk_general(c, i);
+    r = th->run(NULL, c->gpr, 0);
+    if (unlikely(r & THUNK_FAULT))
+        return raise_fault(c, i, (unsigned)(r & 0xff));
+    NEXT;
+}
+
+#define SSE_M(name, tlb_get)                                                   \
+    static void name(struct icpu *c, const struct insn *i)                     \
+    {                                                                          \
+        const struct thunk *th = (const struct thunk *)i->imm;                 \
+        gva_t va = ea_any(c, i);                                               \
+        uint64_t r;                                                            \
+        void *p;                                                               \
+                                                                               \
+        if (unlikely(c->no_fpu || !c->fx_live || va & i->rm ||                 \
+                     !tlb_get(c, va, i->reg, &p)))                             \
+            return thunk_general(c, i);                                        \
+        r = th->run(p, c->gpr, 0);                                             \
+        if (unlikely(r & THUNK_FAULT))                                         \
+            return raise_fault(c, i, (unsigned)(r & 0xff));                    \
+        NEXT;                                                                  \
+    }
+SSE_M(sse_load, tlb_read)
+SSE_M(sse_store, tlb_write)
+
+/* ---- Selection -------------------------------------------------------- */
+
+bool select_thunk(struct icpu *c, const struct x86_insn *x, struct insn *i,
+                  struct choice *ch)
+{
+    const struct thunk *th;
+    int err = thunk_get(&x->zi, x->zops, ch->bytes, &th);
+
+    (void)c;
+    if (err == -ENOENT)
+        return false;
+    ch->faults = true;
+    ch->counted = true;
+    if (err) {
+        ch->fn = raise_ud;
+        ch->ends = true;
+        return true;
+    }
+    i->imm = (int64_t)(intptr_t)th;
+    ch->fn = thunk_general;
+    if (th->kind != THUNK_SSE || th->flags_read || th->flags_written ||
+        th->check || th->finish)
+        return true;
+    if (!th->mem_size) {
+        ch->fn = sse_r;
+    } else if (th->mem_size <= 16) {
+        i->reg = (uint8_t)th->mem_size;
+        i->rm = th->align ? (uint8_t)(th->align - 1) : 0;
+        if (th->access == THUNK_LOAD)
+            ch->fn = sse_load;
+        else if (th->access & THUNK_STORE)
+            ch->fn = sse_store;
+    }
+    return true;
+}

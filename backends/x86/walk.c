@@ -1,0 +1,136 @@
+/* The four-level page walk. */
+#include "walk.h"
+
+#include <errno.h>
+
+/*
+ *   63  62..52   51..40     39..12     11..9  8  7   6  5   4    3    2   1  0
+ *   NX  ignored  reserved   address    ign.   G  PS  D  A  PCD  PWT  U/S R/W P
+ */
+#define PTE_P  0x1ull
+#define PTE_W  0x2ull
+#define PTE_U  0x4ull
+#define PTE_A  0x20ull
+#define PTE_D  0x40ull
+#define PTE_PS 0x80ull
+#define PTE_G  0x100ull
+#define PTE_NX 0x8000000000000000ull
+
+#define PHYS_MASK (((1ull << PHYS_BITS) - 1) & ~0xfffull)
+#define RESERVED  (((1ull << 52) - 1) & ~((1ull << PHYS_BITS) - 1))
+
+/* Bits of an entry that must be zero; level 3 is the PML4E, 0 the PTE. */
+static uint64_t reserved_bits(const struct walk_regs *regs, int level,
+                              uint64_t pte)
+{
+    uint64_t mask = RESERVED;
+
+    if (!(regs->efer & EFER_NXE))
+        mask |= PTE_NX;
+    if (level == 3)
+        mask |= PTE_PS;
+    else if (level > 0 && pte & PTE_PS)
+        mask |= ((1ull << (12 + 9 * level)) - 1) & ~0x1fffull; /* bit 12: PAT */
+    return mask;
+}
+
+static uint32_t fault_code(const struct walk_regs *regs, unsigned access)
+{
+    uint32_t code = 0;
+
+    if (access & WALK_WRITE)
+        code |= PF_W;
+    if (access & WALK_USER)
+        code |= PF_U;
+    if (access & WALK_EXEC &&
+        (regs->efer & EFER_NXE || regs->cr4 & CR4_SMEP))
+        code |= PF_I;
+    return code;
+}
+
+/* The rights of the leaf under the current CR0 and CR4. */
+static bool permitted(const struct walk_regs *regs, unsigned access,
+                      uint64_t all, bool nx, struct walk_result *r)
+{
+    bool user = all & PTE_U;
+
+    r->user = user;
+    if (access & WALK_USER) {
+        r->write = all & PTE_W;
+        r->exec = !nx;
+        if (!user)
+            return false;
+    } else {
+        r->write = all & PTE_W || !(regs->cr0 & CR0_WP);
+        r->exec = !nx && !(user && regs->cr4 & CR4_SMEP);
+        if (user && regs->cr4 & CR4_SMAP && !(access & (WALK_AC | WALK_EXEC)))
+            return false;
+    }
+    if (access & WALK_EXEC)
+        return r->exec;
+    return !(access & WALK_WRITE) || r->write;
+}
+
+static void set_bits(uint64_t *slot, uint64_t pte, uint64_t bits)
+{
+    if ((pte & bits) != bits)
+        __atomic_fetch_or(slot, bits, __ATOMIC_RELAXED);
+}
+
+int x86_walk(const struct guest_ram *ram, const struct walk_regs *regs,
+             gva_t gva, unsigned access, struct walk_result *r)
+{
+    uint64_t table = regs->cr3 & PHYS_MASK, all = PTE_W | PTE_U, pte = 0;
+    uint64_t *slots[4], seen[4], page;
+    bool nx = false;
+    int level;
+
+    r->refs = 0;
+    r->error = 0;
+    r->global = false;
+    r->dirty = true;
+    if (!(regs->cr0 & CR0_PG)) {
+        r->gpa = gva;
+        r->shift = 12;
+        r->write = r->exec = r->user = true;
+        return 0;
+    }
+    for (level = 3; level >= 0; level--) {
+        gpa_t at = table | (gva >> (12 + 9 * level) & 511) << 3;
+
+        slots[level] = ram_ptr(ram, at, 8);
+        /* Tables outside RAM read as all ones, as any absent device. */
+        pte = slots[level] ? __atomic_load_n(slots[level], __ATOMIC_RELAXED)
+                           : ~0ull;
+        seen[level] = pte;
+        r->refs++;
+        if (!(pte & PTE_P)) {
+            r->error = fault_code(regs, access);
+            return -EFAULT;
+        }
+        if (pte & reserved_bits(regs, level, pte)) {
+            r->error = fault_code(regs, access) | PF_P | PF_R;
+            return -EFAULT;
+        }
+        all &= pte;
+        nx |= (pte & PTE_NX) != 0;
+        if (level == 0 || pte & PTE_PS)
+            break;
+        table = pte & PHYS_MASK;
+    }
+    r->shift = 12 + 9 * (unsigned)level;
+    if (!permitted(regs, access, all, nx, r)) {
+        r->error = fault_code(regs, access) | PF_P;
+        return -EFAULT;
+    }
+    page = (1ull << r->shift) - 1;
+    r->gpa = (pte & PHYS_MASK & ~page) | (gva & page);
+    r->global = pte & PTE_G && regs->cr4 & CR4_PGE;
+    r->dirty = pte & PTE_D || access & WALK_WRITE;
+    if (access & WALK_PEEK)
+        return 0;
+    for (int l = 3; l > level; l--)
+        set_bits(slots[l], seen[l], PTE_A);
+    set_bits(slots[level], pte, access & WALK_WRITE ? PTE_A | PTE_D : PTE_A);
+    return 0;
+}

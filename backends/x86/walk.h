@@ -1,0 +1,42 @@
+/* The guest's page tables: one walk, as the CPU does it. */
+#ifndef TM_X86_WALK_H
+#define TM_X86_WALK_H
+
+#include "../backend.h"
+
+#define WALK_WRITE 1u
+#define WALK_EXEC  2u
+#define WALK_USER  4u /* CPL 3, and not an implicit system access */
+#define WALK_AC    8u /* RFLAGS.AC, which lifts SMAP; explicit access only */
+#define WALK_PEEK  16u /* don't set accessed and dirty bits */
+
+#define PHYS_BITS 40 /* MAXPHYADDR, as CPUID 0x80000008 says */
+
+/* What the tables hang on: all that decides a walk beside RAM. */
+struct walk_regs {
+    uint64_t cr0, cr3, cr4, efer;
+};
+
+struct walk_result {
+    gpa_t gpa;        /* of the address itself, not of its page */
+    unsigned shift;   /* of the page: 12, 21 or 30 */
+    unsigned refs;    /* page-table entries read */
+    uint32_t error;   /* page-fault error code, where the walk failed */
+    bool write;       /* WP and R/W would allow a write with these rights */
+    bool exec;        /* NX and SMEP would allow a fetch */
+    bool user;        /* U/S allows CPL 3 */
+    bool global, dirty;
+};
+
+/* Translate gva, which is canonical. 0, or -EFAULT: #PF with result->error.
+ * On success sets A in every entry used and, for a write, D in the leaf. With
+ * CR0.PG = 0 addresses are physical. */
+int x86_walk(const struct guest_ram *ram, const struct walk_regs *regs,
+             gva_t gva, unsigned access, struct walk_result *result);
+
+static inline bool gva_canonical(gva_t gva)
+{
+    return (uint64_t)((int64_t)(gva << 16) >> 16) == gva;
+}
+
+#endif
