@@ -188,12 +188,16 @@ static void choose_backends(struct plan *plan,
 
 static void plan_row(struct row *row, const struct image *image,
                      const struct bench_info *bench,
-                     const struct backend *backend, const char *reason)
+                     const struct backend *backend,
+                     const struct plan_request *request, const char *reason)
 {
     row->bench = bench;
     row->backend = backend;
     if (*reason) {
         row_skip(row, reason);
+    } else if (request->paging && backend->class != BACKEND_VCPU &&
+               strcmp(request->paging, backend->paging())) {
+        row_skip(row, "offers no choice of paging");
     } else if (backend->class == BACKEND_PROCESS) {
         char *path = xformat("%s/%s", image->native_dir, bench->note.name);
 
@@ -218,7 +222,7 @@ void plan_make(struct plan *plan, const struct image *image,
     for (size_t i = 0; i < plan->bench_count; i++)
         for (size_t j = 0; j < plan->backend_count; j++)
             plan_row(&plan->rows[i * plan->backend_count + j], image,
-                     plan->benches[i], plan->backends[j], reasons[j]);
+                     plan->benches[i], plan->backends[j], request, reasons[j]);
     free(reasons);
 }
 

@@ -8,6 +8,7 @@
 /* What the user asked for; lists are comma-separated or NULL. */
 struct plan_request {
     const char *backends, *benches, *suites;
+    const char *paging; /* policy, or NULL */
     bool deterministic;
 };
 
