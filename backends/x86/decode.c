@@ -180,8 +180,8 @@ int x86_decode(const uint8_t *bytes, size_t avail, uint64_t rip,
             (z->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT ||
              !out->has_mem))
             mem_operand(z, next, out);
-        if (z->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
-            out->nops < 4)
+        /* Implicit ones too: an accumulator, CL, a count of 1. */
+        if (z->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN && out->nops < 4)
             operand(z, next, &out->opnd[out->nops++]);
     }
     flag_masks(out);
