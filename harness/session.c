@@ -205,8 +205,11 @@ static bool find_disk(struct session *s, const struct row *row,
     *disk = NULL;
     if (!(row->bench->note.flags & TM_BENCH_NEEDS_DISK))
         return true;
-    *disk = s->options->disk ? s->options->disk : s->disk;
+    *disk = s->options->disk;
     if (*disk || row->backend->class != BACKEND_FOREIGN)
+        return true;
+    *disk = s->disk;
+    if (*disk)
         return true;
     if (!s->scratch) {
         s->scratch = xformat("%s/trapmark-XXXXXX", temp_dir());
