@@ -78,6 +78,19 @@ static struct virtq *slot_queue(struct virtio_slot *s)
 
 /* ---- Writes ---------------------------------------------------------------- */
 
+/* The device filled in a chain and is about to give it back. */
+static void slot_push(struct virtio_slot *s, struct virtq *q,
+                      const struct virtq_chain *c, uint32_t written)
+{
+    struct guest_ram *ram = s->board->ram;
+
+    for (unsigned i = 0; i < c->writable; i++)
+        board_ram_written(s->board, c->buffer[c->readable + i].host,
+                          c->buffer[c->readable + i].len);
+    virtq_push(q, ram, c, written);
+    board_ram_written(s->board, ram->host + q->used, 4 + 8ull * q->num);
+}
+
 static void slot_notify(struct virtio_slot *s, uint32_t index)
 {
     struct guest_ram *ram = s->board->ram;
@@ -100,7 +113,7 @@ static void slot_notify(struct virtio_slot *s, uint32_t index)
             r = -1;
             break;
         }
-        virtq_push(q, ram, &chain, written);
+        slot_push(s, q, &chain, written);
         pushed = true;
     }
     if (pushed && virtq_wants_interrupt(q, ram))

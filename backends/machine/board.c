@@ -179,6 +179,15 @@ void board_expire(struct board *b)
     board_rearm(b);
 }
 
+/* ---- Memory ------------------------------------------------------------- */
+
+void board_ram_written(struct board *b, const void *host, uint64_t len)
+{
+    if (b->host->ram_written && len)
+        b->host->ram_written(b->opaque, (const uint8_t *)host - b->ram->host,
+                             len);
+}
+
 /* ---- Interrupts --------------------------------------------------------- */
 
 void board_set_pin(struct board *b, unsigned pin, bool level)

@@ -73,6 +73,8 @@ struct board_host {
     void (*power_off)(void *opaque, int code);
     void (*doorbell)(void *opaque, uint32_t value);
     void (*serial)(void *opaque, uint8_t byte);
+    /* Optional: a device wrote [gpa, gpa + len) of RAM. */
+    void (*ram_written)(void *opaque, gpa_t gpa, uint64_t len);
     /* NULL: the board's own I/O APIC gets the pins. */
     void (*set_irq_line)(void *opaque, unsigned pin, bool level);
 };
@@ -112,6 +114,9 @@ void board_mmio_write(struct board *b, gpa_t gpa, unsigned size, uint64_t v);
 void board_expire(struct board *b);
 /* Tells the host the earliest deadline. */
 void board_rearm(struct board *b);
+
+/* A device wrote these bytes of RAM: say so. */
+void board_ram_written(struct board *b, const void *host, uint64_t len);
 
 /* Interrupt routing. */
 void board_set_pin(struct board *b, unsigned pin, bool level);

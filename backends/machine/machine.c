@@ -52,6 +52,14 @@ static void host_serial(void *opaque, uint8_t byte)
     line_put(opaque, byte);
 }
 
+static void host_ram_written(void *opaque, gpa_t gpa, uint64_t len)
+{
+    struct vm *vm = ((struct machine *)opaque)->vm;
+
+    if (vm->backend->ram_written)
+        vm->backend->ram_written(vm, gpa, len);
+}
+
 static void host_set_irq_line(void *opaque, unsigned pin, bool level)
 {
     struct vm *vm = ((struct machine *)opaque)->vm;
@@ -66,6 +74,7 @@ static const struct board_host host_own_irqchip = {
     .power_off = host_power_off,
     .doorbell = host_doorbell,
     .serial = host_serial,
+    .ram_written = host_ram_written,
 };
 
 static const struct board_host host_backend_irqchip = {
@@ -75,6 +84,7 @@ static const struct board_host host_backend_irqchip = {
     .power_off = host_power_off,
     .doorbell = host_doorbell,
     .serial = host_serial,
+    .ram_written = host_ram_written,
     .set_irq_line = host_set_irq_line,
 };
 

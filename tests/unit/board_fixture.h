@@ -25,6 +25,8 @@ struct fixture {
     uint32_t rung;
     char serial[256];
     size_t serial_len;
+    uint64_t written; /* bytes of RAM that devices said they wrote */
+    gpa_t written_last;
 };
 
 static uint64_t fixture_now(void *opaque)
@@ -60,6 +62,15 @@ static void fixture_serial(void *opaque, uint8_t byte)
         f->serial[f->serial_len++] = byte;
 }
 
+static void fixture_ram_written(void *opaque, gpa_t gpa, uint64_t len)
+{
+    struct fixture *f = opaque;
+
+    assert_non_null(ram_ptr(&f->ram, gpa, len));
+    f->written += len;
+    f->written_last = gpa;
+}
+
 static const struct board_host fixture_host = {
     .now = fixture_now,
     .attention = fixture_attention,
@@ -67,6 +78,7 @@ static const struct board_host fixture_host = {
     .power_off = fixture_power_off,
     .doorbell = fixture_doorbell,
     .serial = fixture_serial,
+    .ram_written = fixture_ram_written,
 };
 
 static inline void fixture_open(struct fixture *f,

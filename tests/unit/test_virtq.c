@@ -426,8 +426,12 @@ static void test_hostile_chains(void **state)
 
     good_chain(f);
     make_available(f, 0);
+    f->written = 0;
     set(f, 0x50, 0);
     assert_int_equal(used_ring(f)[1], 1);
+    /* Data, status and used ring: whoever caches RAM has been told. */
+    assert_int_equal(f->written, 512 + 1 + 4 + 8 * NUM);
+    assert_int_equal(f->written_last, USED);
 
     good_chain(f);
     d[2] = (struct desc){DATA + 0x2000, 1, WRITE | NEXT, 1};
