@@ -34,11 +34,11 @@ static const struct argp_option options[] = {
      "-t names something)",
      1},
     {"samples", 'n', "N", 0,
-     "batches a row, half of them in each of two rounds (default 20; 4 when "
+     "batches a row, half of them in each of two rounds (default 30; 4 when "
      "deterministic)",
      2},
     {"batch-us", KEY_BATCH, "N", 0,
-     "least duration of a batch in microseconds (default 1000)", 2},
+     "least duration of a batch in microseconds (default 2000)", 2},
     {"seed", KEY_SEED, "N", 0, "for whatever is random (default 1)", 2},
     {"deterministic", KEY_DETERMINISTIC, NULL, 0,
      "guest time is retired instructions, one a nanosecond: figures are exact "
@@ -165,7 +165,7 @@ static void check_options(struct session_options *o)
     check_list("suites", o->request.suites);
     check_list("events", o->events);
     if (!o->samples)
-        o->samples = o->deterministic ? 4 : 20;
+        o->samples = o->deterministic ? 4 : 30;
     if (o->resume && (!o->output || !strcmp(o->output, "-")))
         cli_usage("--resume needs -o FILE: the journal is kept beside it");
     if (o->disk && access(o->disk, R_OK))
@@ -218,7 +218,7 @@ int cmd_run(int argc, char **argv)
             "could not be written, 2 bad usage or input, 77 nothing could run, "
             "130 interrupted.",
     };
-    struct session_options o = {.batch_us = 1000, .seed = 1, .timeout_s = 30};
+    struct session_options o = {.batch_us = 2000, .seed = 1, .timeout_s = 30};
     char why[REASON_MAX], *command, *disk = NULL;
     struct session session;
     struct image image;
