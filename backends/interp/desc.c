@@ -254,6 +254,51 @@ static void pop_sreg(struct icpu *c, const struct insn *i)
     loaded(c, i);
 }
 
+/* LSS, LFS, LGS. i->rm: log2 of the offset's size; no window follows LSS. */
+static void load_far(struct icpu *c, const struct insn *i)
+{
+    unsigned size = 1u << i->rm;
+    uint64_t offset = 0;
+    const uint8_t *p;
+    uint16_t sel;
+
+    sync_before(c, i);
+    p = mem_slow(c, NULL, ea_any(c, i), size + 2, i->seg, MEM_NOAC);
+    if (!p)
+        return;
+    for (unsigned k = 0; k < size; k++)
+        offset |= (uint64_t)p[k] << 8 * k;
+    sel = (uint16_t)(p[size] | p[size + 1] << 8);
+    if (!seg_load(c, (unsigned)i->imm, sel))
+        return;
+    write_sized(c, i->reg, i->rm, offset);
+    done(c, i);
+}
+
+/* LSS, LFS, LGS: imm is the segment register, and the log2 of the offset's size
+ * above it. */
+static void load_far_pointer(struct icpu *c, const struct insn *i)
+{
+    unsigned log2 = (unsigned)i->imm >> 3;
+    uint64_t v = 0;
+    const uint8_t *p;
+
+    sync_before(c, i);
+    p = mem_slow(c, NULL, ea_any(c, i), (1u << log2) + 2, i->seg, MEM_NOAC);
+    if (!p)
+        return;
+    for (unsigned k = 0; k < 1u << log2; k++)
+        v |= (uint64_t)p[k] << 8 * k;
+    if (!seg_load(c, i->imm & 7, *(const u16a *)(p + (1u << log2))))
+        return;
+    write_sized(c, i->reg, log2, v);
+    done(c, i);
+    if ((i->imm & 7) == SS) {
+        c->shadow = c->shadow_ss = true;
+        cut_budget(c);
+    }
+}
+
 /* ---- LAR, LSL, VERR, VERW --------------------------------------------- */
 
 static void set_zf(struct icpu *c, bool zf)
@@ -379,6 +424,27 @@ static bool select_sreg(const struct x86_insn *x, struct insn *i,
     return true;
 }
 
+static bool select_far_pointer(const struct x86_insn *x, struct insn *i,
+                               struct choice *ch)
+{
+    switch (x->op) {
+    case ZYDIS_MNEMONIC_LSS:
+        i->imm = SS;
+        break;
+    case ZYDIS_MNEMONIC_LFS:
+        i->imm = FS;
+        break;
+    case ZYDIS_MNEMONIC_LGS:
+        i->imm = GS;
+        break;
+    default:
+        return false;
+    }
+    i->rm = (uint8_t)size_index(x->opnd[0].size);
+    ch->fn = load_far;
+    return true;
+}
+
 static bool select_query(const struct x86_insn *x, struct insn *i,
                          struct choice *ch)
 {
@@ -390,6 +456,29 @@ static bool select_query(const struct x86_insn *x, struct insn *i,
     if (!i->rm)
         i->index = reg_offset(b);
     ch->fn = lar_lsl;
+    return true;
+}
+
+static bool select_far_pointer(const struct x86_insn *x, struct insn *i,
+                               struct choice *ch)
+{
+    unsigned sreg;
+
+    switch (x->op) {
+    case ZYDIS_MNEMONIC_LSS:
+        sreg = SS;
+        break;
+    case ZYDIS_MNEMONIC_LFS:
+        sreg = FS;
+        break;
+    case ZYDIS_MNEMONIC_LGS:
+        sreg = GS;
+        break;
+    default:
+        return false;
+    }
+    i->imm = sreg | size_index(x->opnd[0].size) << 3;
+    ch->fn = load_far_pointer;
     return true;
 }
 
@@ -407,7 +496,7 @@ bool select_desc(const struct x86_insn *x, struct insn *i, struct choice *ch)
     };
 
     ch->ends = ch->faults = true;
-    if (select_sreg(x, i, ch))
+    if (select_sreg(x, i, ch) || select_far_pointer(x, i, ch))
         return true;
     if (x->op == ZYDIS_MNEMONIC_LAR || x->op == ZYDIS_MNEMONIC_LSL)
         return select_query(x, i, ch);

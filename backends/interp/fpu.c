@@ -40,6 +40,26 @@ static bool allowed(struct icpu *c, const struct insn *i, unsigned kind)
     return false;
 }
 
+/* What the host's CPU raised in a thunk. An SSE exception is #UD to an operating
+ * system that hasn't said it knows #XM. */
+static void raise_host(struct icpu *c, const struct insn *i, uint64_t r)
+{
+    unsigned vector = r & 0xff;
+
+    if (vector == VEC_XM && !(c->cr4 & CR4_OSXMMEXCPT))
+        vector = VEC_UD;
+    raise_fault(c, i, vector);
+}
+
+static void raise_vector(struct icpu *c, const struct insn *i, unsigned vector)
+{
+    if (vector == VEC_GP)
+        return raise_error(c, i, VEC_GP, 0);
+    if (vector == VEC_XM && !(c->cr4 & CR4_OSXMMEXCPT))
+        vector = VEC_UD;
+    raise_fault(c, i, vector);
+}
+
 static inline bool execute(struct icpu *c, const struct insn *i,
                            const struct thunk *th, void *mem)
 {
@@ -49,24 +69,33 @@ static inline bool execute(struct icpu *c, const struct insn *i,
     if (th->check) {
         int vector = th->check(mem);
 
-        if (vector == VEC_GP)
-            raise_error(c, i, VEC_GP, 0);
-        else if (vector)
-            raise_fault(c, i, (unsigned)vector);
-        if (vector)
+        if (vector) {
+            raise_vector(c, i, (unsigned)vector);
             return false;
+        }
     }
     if (th->flags_read)
         flags = flags_unpack(c->fl);
     r = th->run(mem, c->gpr, flags);
     if (unlikely(r & THUNK_FAULT)) {
-        raise_fault(c, i, (unsigned)(r & 0xff));
+        raise_host(c, i, r);
         return false;
     }
     if (th->flags_written)
         c->fl = flags_pack((flags_unpack(c->fl) & ~(uint64_t)th->flags_written) |
                            (r & th->flags_written));
     return true;
+}
+
+/* The manuals leave open which byte of a big operand (x87 environment, FXSAVE
+ * area) is touched first. AMD's processors begin with the last. */
+static void *big_operand(struct icpu *c, const struct insn *i, gva_t va,
+                         unsigned size, unsigned how)
+{
+    if (size > 16 && !mem_slow(c, i, va + size - 1, 1, i->seg,
+                               (how & MEM_WRITE) | MEM_PROBE))
+        return NULL;
+    return mem_slow(c, i, va, size, i->seg, how);
 }
 
 static void thunk_general(struct icpu *c, const struct insn *i)
@@ -88,7 +117,7 @@ static void thunk_general(struct icpu *c, const struct insn *i)
             how |= MEM_NOAC;
         if (th->waits)
             fx_enter(c);
-        mem = mem_slow(c, i, va, th->mem_size, i->seg, how);
+        mem = big_operand(c, i, va, th->mem_size, how);
         if (!mem) {
             if (th->waits && c->fx_live && thunk_x87_pending())
                 raise_fault(c, NULL, VEC_MF);
@@ -114,7 +143,7 @@ static void sse_r(struct icpu *c, const struct insn *i)
         return thunk_general(c, i);
     r = th->run(NULL, c->gpr, 0);
     if (unlikely(r & THUNK_FAULT))
-        return raise_fault(c, i, (unsigned)(r & 0xff));
+        return raise_host(c, i, r);
     NEXT;
 }
 
@@ -131,7 +160,7 @@ static void sse_r(struct icpu *c, const struct insn *i)
             return thunk_general(c, i);                                        \
         r = th->run(p, c->gpr, 0);                                             \
         if (unlikely(r & THUNK_FAULT))                                         \
-            return raise_fault(c, i, (unsigned)(r & 0xff));                    \
+            return raise_host(c, i, r);                                        \
         NEXT;                                                                  \
     }
 SSE_M(sse_load, tlb_read)

@@ -210,6 +210,7 @@ static void string_insn(struct icpu *c, const struct insn *i)
         .mask = i->seg & EA_ADDR32 ? 0xffffffff : ~0ull,
         .step = c->rflags & FL_DF ? -(1ll << i->scale) : 1ll << i->scale,
     };
+    bool trace = c->rflags & FL_TF;
     unsigned slice = 0;
     uint64_t count, n;
 
@@ -219,7 +220,7 @@ static void string_insn(struct icpu *c, const struct insn *i)
         NEXT;
     }
     while ((count = reg(&s, RCX))) {
-        n = i->rm <= STOS ? run(&s, count) : 0;
+        n = i->rm <= STOS && !trace ? run(&s, count) : 0;
         if (!n) {
             if (!one(&s))
                 return;
@@ -228,9 +229,20 @@ static void string_insn(struct icpu *c, const struct insn *i)
         set_reg(&s, RCX, count - n);
         if (i->rm >= CMPS && ((c->fl & FL_ZF << 8) != 0) != (i->reg == 0xf3))
             break;
+        if (unlikely(trace && count != n)) {
+            /* Single step stops after each element. */
+            sync_before(c, i);
+            c->dr[6] |= 0x4000;
+            return raise_trap(c, VEC_DB);
+        }
         slice += (unsigned)n;
         /* Stop between elements: the registers say where to go on. */
-        if (unlikely(slice >= SLICE && c->vm.attention && count != n))
+        if (likely(!(slice >= SLICE && c->vm.attention) && !c->single))
+            continue;
+        if (count == n)
+            break;
+        c->iterated = c->rflags & FL_TF;
+        if (c->iterated || c->vm.attention)
             return sync_before(c, i);
     }
     NEXT;

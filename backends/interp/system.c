@@ -200,7 +200,21 @@ static void int3(struct icpu *c, const struct insn *i)
 {
     sync_after(c, i);
     raise_trap(c, VEC_BP);
-    c->pending.soft = true;
+    c->pending.soft = i->len;
+}
+
+/* INT1 asks no gate for permission: hardware's own #DB. */
+static void int1(struct icpu *c, const struct insn *i)
+{
+    sync_after(c, i);
+    raise_trap(c, VEC_DB);
+}
+
+/* ICEBP: a #DB trap, whatever the gate's privilege. */
+static void int1(struct icpu *c, const struct insn *i)
+{
+    sync_after(c, i);
+    raise_trap(c, VEC_DB);
 }
 
 static void int_n(struct icpu *c, const struct insn *i)
@@ -258,7 +272,7 @@ static const struct row {
     {ZYDIS_MNEMONIC_CLAC, smap_ac, FAULTS},
     {ZYDIS_MNEMONIC_INT3, int3, ENDS | FAULTS},
     {ZYDIS_MNEMONIC_INT, int_n, ENDS | FAULTS},
-    {ZYDIS_MNEMONIC_INT1, int_n, ENDS | FAULTS},
+    {ZYDIS_MNEMONIC_INT1, int1, ENDS | FAULTS},
     {ZYDIS_MNEMONIC_RDFSBASE, fsgsbase, FAULTS},
     {ZYDIS_MNEMONIC_RDGSBASE, fsgsbase, FAULTS},
     {ZYDIS_MNEMONIC_WRFSBASE, fsgsbase, FAULTS},
@@ -292,9 +306,6 @@ bool select_system(const struct x86_insn *x, struct insn *i,
         break;
     case ZYDIS_MNEMONIC_INT:
         i->imm &= 0xff;
-        break;
-    case ZYDIS_MNEMONIC_INT1:
-        i->imm = VEC_DB;
         break;
     case ZYDIS_MNEMONIC_RDFSBASE:
     case ZYDIS_MNEMONIC_RDGSBASE:

@@ -127,6 +127,18 @@ static void operand(const ZydisDecodedOperand *z, uint64_t next,
     }
 }
 
+/* F3 41 90 is XCHG r8, rAX with a prefix that means nothing, not PAUSE. */
+static void exchange_r8(struct x86_insn *out)
+{
+    unsigned size = out->zi.raw.rex.W ? 8 : out->opsize;
+
+    out->op = ZYDIS_MNEMONIC_XCHG;
+    out->nops = 2;
+    out->opnd[0] = (struct x86_opnd){.kind = OPND_REG, .reg = R8};
+    out->opnd[1] = (struct x86_opnd){.kind = OPND_REG, .reg = RAX};
+    out->opnd[0].size = out->opnd[1].size = (uint8_t)size;
+}
+
 static void flag_masks(struct x86_insn *out)
 {
     const ZydisAccessedFlags *f = out->zi.cpu_flags;
@@ -138,6 +150,20 @@ static void flag_masks(struct x86_insn *out)
     out->fl_undefined = (uint16_t)(f->undefined & arith);
     out->fl_written =
         (uint16_t)((f->modified | f->set_0 | f->set_1 | f->undefined) & arith);
+}
+
+/* F3 90 with REX.B is XCHG, on CPUs; Zydis takes it for PAUSE. Decodes it without
+ * the F3, which a CS prefix in its place makes up for in length. */
+static ZyanStatus decode_exchange(const uint8_t *bytes, struct x86_insn *out)
+{
+    uint8_t copy[ZYDIS_MAX_INSTRUCTION_LENGTH];
+    unsigned len = out->zi.length;
+
+    memcpy(copy, bytes, len);
+    for (unsigned i = 0; i < len; i++)
+        if (copy[i] == 0xf3)
+            copy[i] = 0x2e;
+    return ZydisDecoderDecodeFull(&decoder, copy, len, &out->zi, out->zops);
 }
 
 int x86_decode(const uint8_t *bytes, size_t avail, uint64_t rip,
@@ -152,6 +178,9 @@ int x86_decode(const uint8_t *bytes, size_t avail, uint64_t rip,
     if (avail > ZYDIS_MAX_INSTRUCTION_LENGTH)
         avail = ZYDIS_MAX_INSTRUCTION_LENGTH;
     st = ZydisDecoderDecodeFull(&decoder, bytes, avail, zi, out->zops);
+    if (ZYAN_SUCCESS(st) && zi->mnemonic == ZYDIS_MNEMONIC_PAUSE &&
+        zi->raw.rex.B)
+        st = decode_exchange(bytes, out);
     if (st == ZYDIS_STATUS_NO_MORE_DATA)
         return avail < ZYDIS_MAX_INSTRUCTION_LENGTH ? -ENODATA : -E2BIG;
     if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)
@@ -185,5 +214,7 @@ int x86_decode(const uint8_t *bytes, size_t avail, uint64_t rip,
             operand(z, next, &out->opnd[out->nops++]);
     }
     flag_masks(out);
+    if (out->op == ZYDIS_MNEMONIC_PAUSE && zi->raw.rex.B)
+        exchange_r8(out);
     return 0;
 }
