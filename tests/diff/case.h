@@ -79,11 +79,17 @@ int guest_run(const struct backend *backend, const struct case_input *in,
 /* Shared, zeroed memory, freed by munmap; NULL: none. */
 void *case_alloc(size_t size);
 
-/* Whether both outcomes are the same but for the undefined status flags. If not
- * and out isn't NULL, prints the differences there, one a line: a is called
- * "cpu", b by its name. */
+/* What the architecture leaves open. */
+struct case_open {
+    uint64_t undefined; /* status flags */
+    bool cr2; /* which byte of its operand a #PF blames: long operands */
+};
+
+/* Whether both outcomes are the same but for what is open. If not and out isn't
+ * NULL, prints the differences there, one a line: a is called "cpu", b by its
+ * name. */
 bool case_equal(const struct case_output *a, const struct case_output *b,
-                uint64_t undefined, const char *b_name, FILE *out);
+                const struct case_open *open, const char *b_name, FILE *out);
 
 /* Disassembly of a case's code, one instruction a line. */
 void case_print_code(const uint8_t *code, size_t len, uint64_t rip, FILE *out);

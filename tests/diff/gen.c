@@ -370,6 +370,11 @@ static bool prepare(struct gen *g, const ZydisDecodedInstruction *in,
     case ZYDIS_MNEMONIC_FXRSTOR64:
     case ZYDIS_MNEMONIC_LDMXCSR:
         return rng_percent(&g->rng, 90);
+    /* Whether a fault of these leaves the x87 state as it was, or what MMX
+     * makes of it, depends on the CPU: keep away from faults. */
+    case ZYDIS_MNEMONIC_MASKMOVQ:
+        gen_load(g, RDI, (uint32_t)CASE_DATA + rng_below(&g->rng, 4096));
+        return false;
     case ZYDIS_MNEMONIC_FLDENV:
     case ZYDIS_MNEMONIC_FRSTOR:
     case ZYDIS_MNEMONIC_FLDCW:
@@ -468,7 +473,8 @@ static void add_group(struct gen *g)
     } else if (pick < g->mix.integer + g->mix.sse + g->mix.x87) {
         class = FORM_X87;
     } else {
-        if (rng_percent(&g->rng, 30))
+        /* Not where a branch may skip it. */
+        if (rng_percent(&g->rng, 30) && g->pending < 0)
             move_pointer(g);
         else
             gen_control(g);

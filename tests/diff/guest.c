@@ -12,7 +12,9 @@
 #define GPA_SCRATCH 0x10000u /* tables that machine_long_mode() writes */
 #define GPA_DATA   0x20000u
 #define GPA_STACK  0x30000u
+#define GPA_TSS    0x40000u
 #define GPA_CODE   0x200000u
+#define TSS        (CASE_STACK + 0x100000) /* supervisor only */
 
 #define PTE_P  1ull
 #define PTE_W  2ull
@@ -33,7 +35,7 @@ static void map_region(struct vm *vm, unsigned pt, uint64_t va, gpa_t gpa,
         (GPA_TABLES + pt * 4096ull) | PTE_P | PTE_W | PTE_U;
     for (unsigned i = 0; i < pages; i++)
         table(vm, pt)[(va >> 12 & 511) + i] =
-            (gpa + i * 4096ull) | attr | PTE_P | PTE_U | PTE_AD;
+            (gpa + i * 4096ull) | attr | PTE_P | PTE_AD;
 }
 
 static void build_tables(struct vm *vm)
@@ -41,13 +43,15 @@ static void build_tables(struct vm *vm)
     memset(table(vm, 0), 0, 6 * 4096);
     table(vm, 0)[0] = (GPA_TABLES + 4096) | PTE_P | PTE_W | PTE_U;
     table(vm, 1)[0] = (GPA_TABLES + 8192) | PTE_P | PTE_W | PTE_U;
-    map_region(vm, 3, CASE_CODE, GPA_CODE, CASE_SLOT * CASE_SLOTS / 4096, 0);
+    map_region(vm, 3, CASE_CODE, GPA_CODE, CASE_SLOT * CASE_SLOTS / 4096,
+               PTE_U);
     map_region(vm, 4, CASE_DATA, GPA_DATA, CASE_RW_SIZE / 4096,
-               PTE_W | PTE_NX);
+               PTE_U | PTE_W | PTE_NX);
     map_region(vm, 4, CASE_DATA + CASE_RW_SIZE, GPA_DATA + CASE_RW_SIZE,
-               CASE_RO_SIZE / 4096, PTE_NX);
+               CASE_RO_SIZE / 4096, PTE_U | PTE_NX);
     map_region(vm, 5, CASE_STACK, GPA_STACK, CASE_STK_SIZE / 4096,
-               PTE_W | PTE_NX);
+               PTE_U | PTE_W | PTE_NX);
+    map_region(vm, 5, TSS, GPA_TSS, 1, PTE_W | PTE_NX);
 }
 
 /* The state that registers and memory of a case go into. At CPL 3 selectors are
@@ -56,6 +60,7 @@ static void start_state(struct machine *m, struct x86_state *s, int cpl)
 {
     machine_long_mode(m, s, GPA_SCRATCH, cpl);
     s->cr3 = GPA_TABLES;
+    s->tr.base = TSS;
     if (cpl == 0)
         return;
     s->seg[CS].sel = 0x33;
@@ -139,6 +144,8 @@ int guest_run(const struct backend *backend, const struct case_input *in,
         memcpy(ram_ptr(vm->ram, GPA_CODE + (uint64_t)i * CASE_SLOT, CASE_SLOT),
                in[i].code, in[i].code_len);
     case_fill_ro(ram_ptr(vm->ram, GPA_DATA + CASE_RW_SIZE, CASE_RO_SIZE));
+    /* No I/O permission bitmap: it begins behind the TSS. */
+    *(uint16_t *)ram_ptr(vm->ram, GPA_TSS + 0x66, 2) = 0x68;
     start_state(m, &start[0], 0);
     start_state(m, &start[1], 3);
     build_tables(vm);

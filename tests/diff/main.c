@@ -45,10 +45,10 @@ static int run_cases(struct run *r, unsigned first, unsigned n, char *why)
 
 static bool outcome_equal(const struct run *r, unsigned slot, FILE *out)
 {
-    uint64_t undefined = stream_undefined_at(
-        &r->streams[slot], case_rip(slot), r->cpu[slot].rip);
+    struct case_open open = stream_open_at(&r->streams[slot], case_rip(slot),
+                                           r->cpu[slot].rip);
 
-    return case_equal(&r->cpu[slot], &r->other[slot], undefined,
+    return case_equal(&r->cpu[slot], &r->other[slot], &open,
                       other_name(r->opt), out);
 }
 

@@ -88,7 +88,10 @@ void stream_flags_of(struct stream_insn *si, const ZydisDecodedInstruction *in,
 {
     const ZydisAccessedFlags *f = in->cpu_flags;
 
-    si->maybe = false;
+    si->maybe = si->big = false;
+    for (unsigned i = 0; i < in->operand_count; i++)
+        if (ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY && ops[i].size > 128)
+            si->big = true;
     si->reads = f->tested & STATUS_FLAGS;
     si->undefines = f->undefined & STATUS_FLAGS;
     si->writes = (f->modified | f->set_0 | f->set_1) & STATUS_FLAGS &
@@ -140,13 +143,14 @@ bool stream_analyse(struct stream *s)
     return ok;
 }
 
-uint64_t stream_undefined_at(const struct stream *s, uint64_t base,
-                             uint64_t rip)
+struct case_open stream_open_at(const struct stream *s, uint64_t base,
+                                uint64_t rip)
 {
     for (unsigned i = 0; i <= s->n; i++)
         if (base + s->offset[i] == rip)
-            return s->undefined[i];
-    return 0;
+            return (struct case_open){.undefined = s->undefined[i],
+                                      .cr2 = i < s->n && s->insns[i].big};
+    return (struct case_open){0};
 }
 
 /* ---- Assembly -------------------------------------------------------------- */

@@ -20,6 +20,7 @@ struct stream_insn {
     uint8_t len;
     uint8_t fix, fix_off; /* enum stream_fix; where in bytes */
     bool maybe;           /* may leave the flags alone: count or rcx is 0 */
+    bool big;             /* its memory operand is longer than 16 bytes */
     uint16_t target;      /* instruction number, at most stream.n */
     uint16_t reads, writes, undefines; /* status flags */
     uint32_t address;
@@ -67,10 +68,9 @@ bool stream_assemble(struct stream *s, uint64_t rip, struct case_input *in);
 /* Takes out instruction i; branches to it go to the next. */
 void stream_remove(struct stream *s, unsigned i);
 
-/* The status flags that mean nothing when execution stopped at rip, in a slot
- * that begins at base. */
-uint64_t stream_undefined_at(const struct stream *s, uint64_t base,
-                             uint64_t rip);
+/* What is open when execution stopped at rip, in a slot that begins at base. */
+struct case_open stream_open_at(const struct stream *s, uint64_t base,
+                                uint64_t rip);
 
 /* ---- For generators: one random number source ---- */
 
@@ -94,7 +94,8 @@ uint64_t rng_value(struct rng *r);
 void stream_fill_input(struct case_input *in, struct rng *r);
 
 /* The flags an instruction reads, writes and leaves undefined, from the decoder's
- * tables and what depends on the count. Fills reads, writes, undefines, maybe. */
+ * tables and what depends on the count. Fills reads, writes, undefines, maybe
+ * and big. */
 struct ZydisDecodedInstruction_;
 struct ZydisDecodedOperand_;
 void stream_flags_of(struct stream_insn *si,

@@ -27,6 +27,8 @@ static struct {
     struct case_output *cpu, *other;
     unsigned n; /* slots filled */
     uint64_t passed, failed, seed;
+    unsigned reported;
+    const char *last; /* name reported last */
     const char *only; /* substring of the names to run, or NULL */
 } run;
 
@@ -57,7 +59,7 @@ static bool judge(unsigned i, FILE *out)
     const struct slot *s = &run.slots[i];
     const struct case_output *cpu = &run.cpu[i], *other = &run.other[i];
     const struct insn_case *c = s->hand;
-    uint64_t undefined;
+    struct case_open open;
     bool ok = true;
 
     if (c) {
@@ -66,11 +68,12 @@ static bool judge(unsigned i, FILE *out)
         ok = as_expected(c, run.backend->name, other, i, out) && ok;
         if (is_backend_only(c))
             return ok;
-        undefined = c->undefined;
+        open.undefined = c->undefined;
+        open.cr2 = c->flags & INSN_ANY_CR2;
     } else {
-        undefined = stream_undefined_at(&s->stream, case_rip(i), cpu->rip);
+        open = stream_open_at(&s->stream, case_rip(i), cpu->rip);
     }
-    return case_equal(cpu, other, undefined, run.backend->name, out) && ok;
+    return case_equal(cpu, other, &open, run.backend->name, out) && ok;
 }
 
 static void print_failure(unsigned i, const char *why)
@@ -121,8 +124,13 @@ static bool flush(void)
             run.passed++;
             continue;
         }
-        if (run.failed++ < REPORTS)
+        run.failed++;
+        /* One round of each name is enough to read. */
+        if (run.reported < REPORTS && run.last != run.slots[i].name) {
+            run.reported++;
+            run.last = run.slots[i].name;
             print_failure(i, why);
+        }
     }
     run.n = 0;
     return true;
