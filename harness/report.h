@@ -129,6 +129,9 @@ void report_warnings(const struct report *r,
 bool report_has_column(const struct report *r, const char *suite,
                        unsigned series);
 
+/* The same for a line: whether any series with a column has a row of it. */
+bool report_has_line(const struct report *r, unsigned bench);
+
 /* Tables on a stream. */
 void report_tables(const struct report *r, FILE *out);
 

@@ -124,7 +124,7 @@ static void put_suite(FILE *out, const struct report *r, const char *suite)
             html_tagged(out, "<th class=\"n\">", r->series[s].label, "</th>");
     fputs("<th>one operation</th></tr>\n", out);
     for (unsigned b = 0; b < r->nbenches; b++) {
-        if (strcmp(r->benches[b].suite, suite))
+        if (strcmp(r->benches[b].suite, suite) || !report_has_line(r, b))
             continue;
         html_tagged(out, "<tr><td>", r->benches[b].label, "</td>");
         for (unsigned s = 0; s < r->nseries; s++)

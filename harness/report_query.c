@@ -77,6 +77,15 @@ bool report_has_column(const struct report *r, const char *suite,
     return false;
 }
 
+bool report_has_line(const struct report *r, unsigned bench)
+{
+    for (unsigned s = 0; s < r->nseries; s++)
+        if (report_find(r, bench, s) &&
+            report_has_column(r, r->benches[bench].suite, s))
+            return true;
+    return false;
+}
+
 const char *report_kvm_label(const struct report *r, unsigned file)
 {
     json_t *host = json_object_get(r->files[file].json, RF_HOST);

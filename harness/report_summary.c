@@ -36,6 +36,19 @@ static void say_counts(const struct report *r, sayer *say, void *opaque)
     say_text(&t, say, opaque);
 }
 
+static void say_interrupted(const struct report *r, sayer *say, void *opaque)
+{
+    for (unsigned i = 0; i < r->nfiles; i++) {
+        json_t *config = json_object_get(r->files[i].json, RF_CONFIG);
+        struct text t = {0};
+
+        if (json_is_true(json_object_get(config, RF_INTERRUPTED)))
+            text_add(&t, "%s: the run was interrupted before its last row.",
+                     r->files[i].name);
+        say_text(&t, say, opaque);
+    }
+}
+
 /* The KVM of each file, in the words of its own probe. */
 static void say_kvm(const struct report *r, sayer *say, void *opaque)
 {
@@ -202,6 +215,7 @@ static void say_checksums(const struct report *r, sayer *say, void *opaque)
 void report_summary(const struct report *r, sayer *say, void *opaque)
 {
     say_counts(r, say, opaque);
+    say_interrupted(r, say, opaque);
     if (r->instructions)
         say(opaque, "This is a deterministic run: the unit is retired guest "
                     "instructions, and nothing here is a time.");

@@ -82,7 +82,7 @@ static void suite_table(const struct report *r, const char *suite,
     cells[n + 1] = relative ? NULL : xstrdup("one operation");
     t = table_new((const char *const *)cells);
     for (unsigned b = 0; b < r->nbenches; b++) {
-        if (strcmp(r->benches[b].suite, suite))
+        if (strcmp(r->benches[b].suite, suite) || !report_has_line(r, b))
             continue;
         free_cells(cells);
         cells[0] = xstrdup(r->benches[b].label);
