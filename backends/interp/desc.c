@@ -275,30 +275,6 @@ static void load_far(struct icpu *c, const struct insn *i)
     done(c, i);
 }
 
-/* LSS, LFS, LGS: imm is the segment register, and the log2 of the offset's size
- * above it. */
-static void load_far_pointer(struct icpu *c, const struct insn *i)
-{
-    unsigned log2 = (unsigned)i->imm >> 3;
-    uint64_t v = 0;
-    const uint8_t *p;
-
-    sync_before(c, i);
-    p = mem_slow(c, NULL, ea_any(c, i), (1u << log2) + 2, i->seg, MEM_NOAC);
-    if (!p)
-        return;
-    for (unsigned k = 0; k < 1u << log2; k++)
-        v |= (uint64_t)p[k] << 8 * k;
-    if (!seg_load(c, i->imm & 7, *(const u16a *)(p + (1u << log2))))
-        return;
-    write_sized(c, i->reg, log2, v);
-    done(c, i);
-    if ((i->imm & 7) == SS) {
-        c->shadow = c->shadow_ss = true;
-        cut_budget(c);
-    }
-}
-
 /* ---- LAR, LSL, VERR, VERW --------------------------------------------- */
 
 static void set_zf(struct icpu *c, bool zf)
@@ -456,29 +432,6 @@ static bool select_query(const struct x86_insn *x, struct insn *i,
     if (!i->rm)
         i->index = reg_offset(b);
     ch->fn = lar_lsl;
-    return true;
-}
-
-static bool select_far_pointer(const struct x86_insn *x, struct insn *i,
-                               struct choice *ch)
-{
-    unsigned sreg;
-
-    switch (x->op) {
-    case ZYDIS_MNEMONIC_LSS:
-        sreg = SS;
-        break;
-    case ZYDIS_MNEMONIC_LFS:
-        sreg = FS;
-        break;
-    case ZYDIS_MNEMONIC_LGS:
-        sreg = GS;
-        break;
-    default:
-        return false;
-    }
-    i->imm = sreg | size_index(x->opnd[0].size) << 3;
-    ch->fn = load_far_pointer;
     return true;
 }
 
