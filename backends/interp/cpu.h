@@ -69,7 +69,7 @@ struct pending {
     uint8_t vector;
     bool valid, has_error;
     bool trap; /* rip is already behind the instruction */
-    bool soft; /* INT3: the gate's DPL counts */
+    uint8_t soft; /* INT3, INT 3: its length; the gate's DPL counts */
     uint32_t error;
 };
 
@@ -94,6 +94,7 @@ struct icpu {
     bool shadow;  /* the STI or MOV SS window */
     bool shadow_ss;
     bool leave;   /* the run loop must return exit_kind */
+    bool iterated; /* REP stopped after an iteration, for TF */
     bool single;  /* decode one instruction a block */
     bool ac_check; /* CR0.AM, RFLAGS.AC, CPL 3: unaligned data is #AC */
     enum exit_kind exit_kind;

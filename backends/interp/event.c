@@ -36,7 +36,7 @@ static void set_pending(struct icpu *c, const struct insn *i, unsigned vector,
     c->pending.vector = (uint8_t)vector;
     c->pending.valid = true;
     c->pending.trap = false;
-    c->pending.soft = false;
+    c->pending.soft = 0;
     c->pending.has_error = has_error;
     c->pending.error = error;
 }
@@ -241,8 +241,8 @@ bool event_deliver_pending(struct icpu *c)
         count_exception(c, p.vector);
         if (deliver(c, &d))
             return true;
-        if (p.soft) { /* INT3 itself faulted: it hasn't retired */
-            c->rip--;
+        if (p.soft) { /* the INT itself faulted: it hasn't retired */
+            c->rip -= p.soft;
             c->budget++;
         }
         if (p.vector == VEC_DF)

@@ -15,6 +15,7 @@ typedef uint64_t __attribute__((may_alias)) u64a;
 #define MEM_WRITE 1u
 #define MEM_RMW   2u /* with MEM_WRITE: the old bytes are wanted too */
 #define MEM_SYS   4u /* the CPU's own access to its tables: supervisor */
+#define MEM_PROBE 16u /* only whether it would fault; the result isn't NULL */
 #define MEM_NOAC  8u /* no #AC: alignment is checked elsewhere or irrelevant */
 
 /* The host address of [va, va + size), size up to 512, or NULL: an exception is

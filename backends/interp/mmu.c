@@ -242,7 +242,10 @@ void *mem_slow(struct icpu *c, const struct insn *i, gva_t va, unsigned size,
         if (!get_span(c, i, va + room, size - room, how, &s[1]))
             return NULL;
         n = 2;
-    } else if (s[0].host) {
+    }
+    if (how & MEM_PROBE)
+        return c->bounce;
+    if (n == 1 && s[0].host) {
         if (how & MEM_WRITE)
             smc_written(c, s[0].gpa, size);
         return s[0].host;
