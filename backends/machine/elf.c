@@ -124,13 +124,21 @@ static int elf_check_header(const struct elf_image *img, char why[REASON_MAX])
     return 0;
 }
 
+static int elf_check_bounds(const struct elf_image *img, unsigned i,
+                            char why[REASON_MAX])
+{
+    Elf64_Phdr ph = elf_segment(img, i);
+
+    if (elf_inside(img, ph.p_offset, ph.p_filesz))
+        return 0;
+    return ELF_FAIL(img, -ENOEXEC, "truncated: segment %u", i);
+}
+
 static int elf_check_load(const struct elf_image *img, unsigned i,
                           char why[REASON_MAX])
 {
     Elf64_Phdr ph = elf_segment(img, i);
 
-    if (!elf_inside(img, ph.p_offset, ph.p_filesz))
-        return ELF_FAIL(img, -ENOEXEC, "truncated: segment %u", i);
     if (ph.p_type != PT_LOAD)
         return 0;
     if (ph.p_filesz > ph.p_memsz)
@@ -237,9 +245,12 @@ int elf_open(struct elf_image *img, const char *path, char why[REASON_MAX])
     if (!r)
         r = elf_check_header(img, why);
     for (unsigned i = 0; !r && i < elf_header(img).e_phnum; i++)
-        r = elf_check_load(img, i, why);
+        r = elf_check_bounds(img, i, why);
+    /* Before the addresses: some other program is told that it is one. */
     if (!r)
         r = elf_check_abi(img, why);
+    for (unsigned i = 0; !r && i < elf_header(img).e_phnum; i++)
+        r = elf_check_load(img, i, why);
     if (!r)
         r = elf_check_entry(img, &entry, why);
     if (r)
