@@ -210,13 +210,6 @@ static void int1(struct icpu *c, const struct insn *i)
     raise_trap(c, VEC_DB);
 }
 
-/* ICEBP: a #DB trap, whatever the gate's privilege. */
-static void int1(struct icpu *c, const struct insn *i)
-{
-    sync_after(c, i);
-    raise_trap(c, VEC_DB);
-}
-
 static void int_n(struct icpu *c, const struct insn *i)
 {
     uint64_t start = insn_rip(i);
