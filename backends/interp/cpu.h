@@ -94,7 +94,6 @@ struct icpu {
     bool shadow;  /* the STI or MOV SS window */
     bool shadow_ss;
     bool leave;   /* the run loop must return exit_kind */
-    bool iterated; /* REP stopped after an iteration, for TF */
     bool single;  /* decode one instruction a block */
     bool ac_check; /* CR0.AM, RFLAGS.AC, CPL 3: unaligned data is #AC */
     enum exit_kind exit_kind;
@@ -128,6 +127,10 @@ struct icpu {
     unsigned flushes;      /* of the whole block cache */
     uint8_t *arena;
     size_t arena_used, arena_size;
+    /* For steppers: the RAM that instructions write, in order; every write then
+     * takes the slow path. */
+    struct interp_write *log;
+    unsigned logged;
     const char *failed; /* EXIT_EMULATION: why */
     uint8_t failed_len;
 };

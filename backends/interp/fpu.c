@@ -46,13 +46,6 @@ static void raise_host(struct icpu *c, const struct insn *i, uint64_t r)
 {
     unsigned vector = r & 0xff;
 
-    if (vector == VEC_XM && !(c->cr4 & CR4_OSXMMEXCPT))
-        vector = VEC_UD;
-    raise_fault(c, i, vector);
-}
-
-static void raise_vector(struct icpu *c, const struct insn *i, unsigned vector)
-{
     if (vector == VEC_GP)
         return raise_error(c, i, VEC_GP, 0);
     if (vector == VEC_XM && !(c->cr4 & CR4_OSXMMEXCPT))
@@ -70,7 +63,7 @@ static inline bool execute(struct icpu *c, const struct insn *i,
         int vector = th->check(mem);
 
         if (vector) {
-            raise_vector(c, i, (unsigned)vector);
+            raise_host(c, i, (unsigned)vector);
             return false;
         }
     }

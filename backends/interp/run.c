@@ -115,15 +115,15 @@ static void execute(struct icpu *c, uint64_t n)
     c->single = step || c->shadow || n <= BLOCK_MAX;
     c->budget = c->budget_start = c->single ? 0 : (int64_t)n - BLOCK_MAX;
     do {
-        c->shadow = c->shadow_ss = c->iterated = false;
+        c->shadow = c->shadow_ss = false;
         b = block_find(c, c->rip);
         if (!b)
             return;
         b->insn[0].fn(c, b->insn);
     } while (c->budget >= 0 && !c->pending.valid && !c->leave && !c->halted &&
-             !c->shadow && !c->vm.attention && !c->iterated &&
+             !c->shadow && !c->vm.attention &&
              (c->single || !(c->rflags & FL_TF)));
-    if (step && (c->budget < 0 || c->iterated) && !c->pending.valid && !c->leave &&
+    if (step && c->budget < 0 && !c->pending.valid && !c->leave &&
         !c->shadow_ss) {
         c->dr[6] |= 0x4000; /* BS */
         raise_trap(c, VEC_DB);

@@ -156,43 +156,45 @@ static void leave16(struct icpu *c, const struct insn *i)
     NEXT;
 }
 
-/* imm: frame bytes | nesting level << 16. The frame's last byte must be writable
- * too: the manual's final check of the new stack pointer. */
+/* One push of ENTER, below *rsp. */
+static bool enter_push(struct icpu *c, const struct insn *i, uint64_t *rsp,
+                       uint64_t v)
+{
+    void *p = mem_slow(c, i, *rsp - i->rm, i->rm, SS, MEM_WRITE);
+
+    if (!p)
+        return false;
+    if (i->rm == 2)
+        *(u16a *)p = (uint16_t)v;
+    else
+        *(u64a *)p = v;
+    mem_commit(c);
+    *rsp -= i->rm;
+    return true;
+}
+
+/* imm: frame bytes | nesting level << 16. The registers change at the end, when
+ * the new top of the stack turns out to be writable; what was pushed before a
+ * fault stays in memory, as on CPUs. */
 static void enter(struct icpu *c, const struct insn *i)
 {
     unsigned size = i->rm, level = (unsigned)(i->imm >> 16) & 31;
-    uint64_t rsp = c->gpr[RSP], rbp = c->gpr[RBP], frame, v[33];
-    unsigned n = 0;
-    uint8_t *p;
+    uint64_t rsp = c->gpr[RSP], rbp = c->gpr[RBP], frame = rsp - size, top;
 
-    v[n++] = rbp;
-    frame = rsp - size;
+    if (!enter_push(c, i, &rsp, rbp))
+        return;
     for (unsigned k = 1; k < level; k++) {
         const void *q = mem_slow(c, i, rbp - k * size, size, SS, 0);
 
-        if (!q)
+        if (!q || !enter_push(c, i, &rsp, sized(q, size)))
             return;
-        v[n++] = sized(q, size);
     }
-    if (level)
-        v[n++] = frame;
-    rsp -= n * size;
-    if (!mem_slow(c, i, rsp - (i->imm & 0xffff), size, SS,
-                  MEM_WRITE | MEM_NOAC))
+    if (level && !enter_push(c, i, &rsp, frame))
         return;
-    p = mem_slow(c, i, rsp, n * size, SS, MEM_WRITE | MEM_NOAC);
-    if (!p)
+    top = rsp - (i->imm & 0xffff);
+    if (!mem_slow(c, i, top, size, SS, MEM_WRITE | MEM_NOAC | MEM_PROBE))
         return;
-    for (unsigned k = 0; k < n; k++) {
-        uint8_t *at = p + (n - 1 - k) * size;
-
-        if (size == 2)
-            *(u16a *)at = (uint16_t)v[k];
-        else
-            *(u64a *)at = v[k];
-    }
-    mem_commit(c);
-    c->gpr[RSP] = rsp - (i->imm & 0xffff);
+    c->gpr[RSP] = top;
     if (size == 2)
         R16(RBP * 8) = (uint16_t)frame;
     else

@@ -237,12 +237,7 @@ static void string_insn(struct icpu *c, const struct insn *i)
         }
         slice += (unsigned)n;
         /* Stop between elements: the registers say where to go on. */
-        if (likely(!(slice >= SLICE && c->vm.attention) && !c->single))
-            continue;
-        if (count == n)
-            break;
-        c->iterated = c->rflags & FL_TF;
-        if (c->iterated || c->vm.attention)
+        if (unlikely(slice >= SLICE && c->vm.attention && count != n))
             return sync_before(c, i);
     }
     NEXT;

@@ -299,6 +299,8 @@ bool select_system(const struct x86_insn *x, struct insn *i,
         break;
     case ZYDIS_MNEMONIC_INT:
         i->imm &= 0xff;
+        if (i->imm == VEC_BP)
+            ch->fn = int3;
         break;
     case ZYDIS_MNEMONIC_RDFSBASE:
     case ZYDIS_MNEMONIC_RDGSBASE:

@@ -152,20 +152,6 @@ static void flag_masks(struct x86_insn *out)
         (uint16_t)((f->modified | f->set_0 | f->set_1 | f->undefined) & arith);
 }
 
-/* F3 90 with REX.B is XCHG, on CPUs; Zydis takes it for PAUSE. Decodes it without
- * the F3, which a CS prefix in its place makes up for in length. */
-static ZyanStatus decode_exchange(const uint8_t *bytes, struct x86_insn *out)
-{
-    uint8_t copy[ZYDIS_MAX_INSTRUCTION_LENGTH];
-    unsigned len = out->zi.length;
-
-    memcpy(copy, bytes, len);
-    for (unsigned i = 0; i < len; i++)
-        if (copy[i] == 0xf3)
-            copy[i] = 0x2e;
-    return ZydisDecoderDecodeFull(&decoder, copy, len, &out->zi, out->zops);
-}
-
 int x86_decode(const uint8_t *bytes, size_t avail, uint64_t rip,
                struct x86_insn *out)
 {
@@ -178,9 +164,6 @@ int x86_decode(const uint8_t *bytes, size_t avail, uint64_t rip,
     if (avail > ZYDIS_MAX_INSTRUCTION_LENGTH)
         avail = ZYDIS_MAX_INSTRUCTION_LENGTH;
     st = ZydisDecoderDecodeFull(&decoder, bytes, avail, zi, out->zops);
-    if (ZYAN_SUCCESS(st) && zi->mnemonic == ZYDIS_MNEMONIC_PAUSE &&
-        zi->raw.rex.B)
-        st = decode_exchange(bytes, out);
     if (st == ZYDIS_STATUS_NO_MORE_DATA)
         return avail < ZYDIS_MAX_INSTRUCTION_LENGTH ? -ENODATA : -E2BIG;
     if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)
