@@ -363,6 +363,9 @@ static void describe(struct thunk *t, const ZydisDecodedInstruction *in,
 
     *t = (struct thunk){.kind = (uint8_t)kind, .align = 1};
     describe_memory(t, in, ops);
+    /* An x87 store that raises an unmasked exception stores nothing. */
+    if (kind == THUNK_X87 && t->access & THUNK_STORE)
+        t->access |= THUNK_LOAD;
     t->waits = (kind == THUNK_X87 && waits(in)) || kind == THUNK_MMX ||
                kind == THUNK_WAIT;
     if (f && (f->modified | f->set_0 | f->set_1 | f->undefined))

@@ -36,7 +36,8 @@ enum thunk_kind {
 
 #define THUNK_LOAD  1u /* the operand's bytes must be in mem before */
 #define THUNK_STORE 2u /* mem's bytes go back to the operand; needs write access.
-                          Partial stores (MASKMOVDQU, FXSAVE) have LOAD too. */
+                          Stores that may be partial or not happen (MASKMOVDQU,
+                          FXSAVE, x87) have LOAD too. */
 
 struct thunk {
     thunk_fn *run;
