@@ -143,6 +143,20 @@ static void push_flags(struct gen *g)
     GEN_W(g, 1u << RSP, 0x9d);
 }
 
+/* The frame pointers that ENTER copies don't fault: what it has pushed by then
+ * depends on the CPU. */
+static void enter_leave(struct gen *g)
+{
+    uint8_t level = (uint8_t)rng_below(&g->rng, 5);
+    bool nested = rng_percent(&g->rng, 30) && g->pending < 0;
+
+    if (nested)
+        gen_load(g, RBP, (uint32_t)CASE_DATA + 64 + rng_below(&g->rng, 4096));
+    GEN_W(g, 1u << RSP | 1u << RBP, 0xc8, (uint8_t)rng_below(&g->rng, 64), 0,
+          nested ? level : 0);
+    GEN_W(g, 1u << RSP | 1u << RBP, 0xc9);
+}
+
 static void stack_group(struct gen *g)
 {
     static const uint8_t regs[] = {RAX, RCX, RDX};
@@ -171,11 +185,8 @@ static void stack_group(struct gen *g)
     case 6:
         push_pop_memory(g);
         return;
-    case 7: /* enter, leave */
-        GEN_W(g, 1u << RSP | 1u << RBP, 0xc8,
-              (uint8_t)rng_below(&g->rng, 64), 0,
-              (uint8_t)(rng_percent(&g->rng, 70) ? 0 : rng_below(&g->rng, 5)));
-        GEN_W(g, 1u << RSP | 1u << RBP, 0xc9);
+    case 7:
+        enter_leave(g);
         return;
     default:
         push_flags(g);
