@@ -51,6 +51,19 @@ void block_add(struct icpu *c, struct block *b)
     *list = b;
 }
 
+/* The owner of a stepper runs code of its own that may write code. */
+static bool still_there(const struct icpu *c, const struct block *b)
+{
+    if (!c->log)
+        return true;
+    if (b->flags & BLOCK_XPAGE)
+        return false;
+    for (unsigned k = 0; k < b->bytes; k++)
+        if (b->raw[k] != b->host[k])
+            return false;
+    return true;
+}
+
 /* ---- Look-up ---------------------------------------------------------- */
 
 struct block *block_find(struct icpu *c, uint64_t rip)
@@ -69,7 +82,8 @@ struct block *block_find(struct icpu *c, uint64_t rip)
     }
     for (b = c->hash[hash_of(host, rip)]; b; b = b->hash_next) {
         if (b->rip != rip || b->host != host ||
-            (b->flags & (BLOCK_SINGLE | BLOCK_STALE)) != want)
+            (b->flags & (BLOCK_SINGLE | BLOCK_STALE)) != want ||
+            !still_there(c, b))
             continue;
         if (!(b->flags & BLOCK_XPAGE))
             return b;

@@ -24,8 +24,13 @@ void block_next(struct icpu *c, const struct insn *i);
 /* Drop the blocks of the page around gpa if [gpa, gpa + len) touches code. */
 void smc_invalidate(struct icpu *c, gpa_t gpa, unsigned len);
 
+/* Note a write in c->log. */
+void log_write(struct icpu *c, gpa_t gpa, unsigned len);
+
 static inline void smc_written(struct icpu *c, gpa_t gpa, unsigned len)
 {
+    if (unlikely(c->log != NULL))
+        log_write(c, gpa, len);
     if (unlikely(c->code_map[gpa >> 12]))
         smc_invalidate(c, gpa, len);
 }

@@ -4,6 +4,7 @@
 
 #include "../backend.h"
 #include "../x86/flags.h"
+#include "step.h"
 #include "tlb.h"
 
 /*
@@ -56,7 +57,7 @@ struct block {
     uint16_t n;                /* instructions */
     uint16_t bytes;
     uint32_t flags;
-    uint64_t pad[2];
+    uint8_t raw[16]; /* BLOCK_SINGLE: the instruction, for steppers */
     struct insn insn[];
 };
 _Static_assert(sizeof(struct block) == 64, "insn[] is cache line aligned");
@@ -127,6 +128,10 @@ struct icpu {
     unsigned flushes;      /* of the whole block cache */
     uint8_t *arena;
     size_t arena_used, arena_size;
+    /* For steppers: the RAM that instructions write, in order; every write then
+     * takes the slow path. */
+    struct interp_write *log;
+    unsigned logged;
     /* For steppers: the RAM that instructions write, in order; every write then
      * takes the slow path. */
     struct interp_write *log;

@@ -13,6 +13,22 @@ struct span {
     unsigned len;
 };
 
+void log_write(struct icpu *c, gpa_t gpa, unsigned len)
+{
+    struct interp_write *last;
+
+    if (c->logged == INTERP_WRITES)
+        return;
+    last = c->log + c->logged;
+    if (c->logged && last[-1].gpa + last[-1].len == gpa) {
+        last[-1].len += len;
+        return;
+    }
+    last->gpa = gpa;
+    last->len = len;
+    c->logged++;
+}
+
 static void tlb_reset(struct tlb *t, unsigned idx)
 {
     t->e[idx].r = t->e[idx].w = t->e[idx].x = TLB_NONE;
@@ -114,7 +130,7 @@ static void tlb_fill(struct icpu *c, gva_t va, unsigned access,
     if (w->user && !(access & WALK_USER) && c->cr4 & CR4_SMAP)
         return;
     e->r = page;
-    if (w->write && w->dirty && !c->code_map[w->gpa >> 12])
+    if (w->write && w->dirty && !c->code_map[w->gpa >> 12] && !c->log)
         e->w = page;
 }
 

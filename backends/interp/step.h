@@ -19,6 +19,29 @@ void interp_stepper_destroy(struct interp_stepper *s);
 int interp_step(struct interp_stepper *s, struct x86_state *state, uint64_t n,
                 struct vm_exit *exit);
 
+/* Deliver an event to state through the guest's IDT, with nothing executed: an
+ * exception, or, with vector < 0, the interrupt that bus->irq_ack() names, if it
+ * names one. trap: RIP is behind the instruction, so the frame's RF is clear.
+ * exit->kind is EXIT_KICKED when it is done; EXIT_SHUTDOWN and EXIT_EXCEPTION as
+ * from interp_step. */
+struct interp_event {
+    int vector;
+    bool trap, has_error;
+    uint32_t error;
+};
+int interp_deliver(struct interp_stepper *s, struct x86_state *state,
+                   const struct interp_event *event, struct vm_exit *exit);
+
+/* What the last call above wrote to RAM, accessed and dirty bits apart, in
+ * *list: how many spans. INTERP_WRITES: that many or more, not all are there. */
+struct interp_write {
+    gpa_t gpa;
+    uint64_t len;
+};
+#define INTERP_WRITES 32
+unsigned interp_stepper_writes(const struct interp_stepper *s,
+                               const struct interp_write **list);
+
 /* The owner, or a device, wrote this part of RAM behind the stepper's back. */
 void interp_stepper_ram_written(struct interp_stepper *s, gpa_t gpa,
                                 uint64_t len);

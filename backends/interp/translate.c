@@ -166,6 +166,8 @@ struct block *block_translate(struct icpu *c, uint64_t rip,
     if (r == FAULT)
         return NULL;
 
+    if (c->single && !(bu.b->flags & BLOCK_XPAGE))
+        memcpy(bu.b->raw, host, bu.b->bytes < 16 ? bu.b->bytes : 15);
     close_block(&bu);
     drop_dead_flags(&bu);
     fuse(&bu);
