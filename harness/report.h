@@ -118,7 +118,7 @@ void report_missing(const struct report *r,
                     void *opaque);
 
 /* The files' warnings: one call per distinct text and advice (NULL: none), with
- * the rows it is about (NULL: the host). */
+ * the rows it is about, "kvm: in, out; interp: in" (NULL: the host). */
 void report_warnings(const struct report *r,
                      void (*say)(void *opaque, const char *text,
                                  const char *advice, const char *rows),

@@ -224,21 +224,55 @@ static bool same_text(const json_t *a, const json_t *b, const char *member)
     return x == y || (x && y && !strcmp(x, y));
 }
 
-static void list_warned(const struct report *r, unsigned file,
-                        const json_t *warning, struct text *rows)
+/* "kvm: in, out; interp: in": what the warnings of one text are about. Takes
+ * them out of the array. */
+static void take_warnings(const struct report *r, json_t *all,
+                          const json_t *like, struct text *rows)
 {
-    const char *bench = result_text(warning, RF_BENCH);
-    const char *backend = result_text(warning, RF_BACKEND);
+    json_t *places = json_object(), *benches;
+    const char *place;
+    size_t i = 0, k;
 
-    if (bench || backend)
-        text_list(rows, "%s%s%s", bench ? bench : "",
-                  bench && backend ? " on " : "", backend ? backend : "");
-    else if (r->nfiles > 1)
-        text_list(rows, "the host");
-    else
-        return;
-    if (r->nfiles > 1)
-        text_add(rows, " (%s)", r->files[file].name);
+    while (i < json_array_size(all)) {
+        json_t *pair = json_array_get(all, i), *warning;
+        const char *bench, *backend;
+        char *key;
+
+        warning = json_array_get(pair, 1);
+        if (!same_text(warning, like, RF_TEXT) ||
+            !same_text(warning, like, RF_ADVICE)) {
+            i++;
+            continue;
+        }
+        bench = result_text(warning, RF_BENCH);
+        backend = result_text(warning, RF_BACKEND);
+        key = xformat("%s", backend ? backend : bench ? "all" : "host");
+        if (r->nfiles > 1) {
+            unsigned f = json_integer_value(json_array_get(pair, 0));
+            char *with_file = xformat("%s (%s)", key, r->files[f].name);
+
+            free(key);
+            key = with_file;
+        }
+        if (!json_object_get(places, key))
+            json_object_set_new(places, key, json_array());
+        if (bench)
+            json_array_append_new(json_object_get(places, key),
+                                  json_string(bench));
+        free(key);
+        json_array_remove(all, i);
+    }
+    json_object_foreach(places, place, benches)
+    {
+        json_t *bench;
+
+        if (r->nfiles == 1 && !strcmp(place, "host"))
+            continue;
+        text_add(rows, "%s%s", rows->len ? "; " : "", place);
+        json_array_foreach(benches, k, bench)
+            text_add(rows, "%s%s", k ? ", " : ": ", json_string_value(bench));
+    }
+    json_decref(places);
 }
 
 /* All warnings of the files in one array of [file, warning]. */
@@ -265,21 +299,8 @@ void report_warnings(const struct report *r,
     while (json_array_size(all)) {
         json_t *first = json_incref(json_array_get(json_array_get(all, 0), 1));
         struct text rows = {0};
-        size_t i = 0;
 
-        while (i < json_array_size(all)) {
-            json_t *pair = json_array_get(all, i);
-            json_t *warning = json_array_get(pair, 1);
-
-            if (!same_text(warning, first, RF_TEXT) ||
-                !same_text(warning, first, RF_ADVICE)) {
-                i++;
-                continue;
-            }
-            list_warned(r, json_integer_value(json_array_get(pair, 0)), warning,
-                        &rows);
-            json_array_remove(all, i);
-        }
+        take_warnings(r, all, first, &rows);
         say(opaque, result_text(first, RF_TEXT), result_text(first, RF_ADVICE),
             rows.text);
         free(rows.text);

@@ -28,6 +28,8 @@ struct stacks {
     bool (*get)(const struct report_row *row, struct stack *stack);
     const char *rest_label, *guest_label;
     bool percent;
+    double least; /* a benchmark without that much outside the guest is left
+                     out */
     unsigned panels;
     double top[MAX_PANELS], rows[MAX_PANELS], largest[MAX_PANELS];
 };
@@ -137,18 +139,21 @@ static bool get(const struct stacks *p, unsigned bench, unsigned series,
     return row && p->get(row, stack);
 }
 
-/* The largest total of a benchmark; 0: it has no bar. */
+/* The largest total of a benchmark; 0: it has no bars. */
 static double largest(const struct stacks *p, unsigned bench)
 {
     struct stack stack;
-    double most = 0;
+    double most = 0, told = 0;
 
     if (p->suite && strcmp(p->r->benches[bench].suite, p->suite))
         return 0;
-    for (unsigned s = 0; s < p->r->nseries; s++)
-        if (get(p, bench, s, &stack))
-            most = fmax(most, stack.total);
-    return most;
+    for (unsigned s = 0; s < p->r->nseries; s++) {
+        if (!get(p, bench, s, &stack))
+            continue;
+        most = fmax(most, stack.total);
+        told = fmax(told, stack.total - stack.kind[GUEST]);
+    }
+    return told < p->least ? 0 : most;
 }
 
 /* Benchmarks whose totals differ by powers of ten can't share a linear axis:
@@ -185,7 +190,7 @@ static unsigned find_keys(const struct stacks *p, int key[KINDS])
     struct stack stack;
 
     for (unsigned b = 0; b < p->r->nbenches; b++) {
-        if (p->suite && strcmp(p->r->benches[b].suite, p->suite))
+        if (largest(p, b) <= 0)
             continue;
         for (unsigned s = 0; s < p->r->nseries; s++)
             if (get(p, b, s, &stack))
@@ -278,8 +283,7 @@ static bool write_panels(const struct stacks *p, const char *prefix)
     if (!f)
         return false;
     for (unsigned i = 0; i < p->panels; i++)
-        fprintf(f, "%.3f\t%.3f\t%.9g\n", p->top[i], p->rows[i],
-                p->largest[i]);
+        fprintf(f, "%.3f\t%.3f\t%.9g\n", p->top[i], p->rows[i], p->largest[i]);
     return tsv_close(f);
 }
 
@@ -368,19 +372,31 @@ int tsv_split(const struct report *r, const char *suite, const char *prefix,
                        .suite = suite,
                        .get = get_split,
                        .percent = true,
+                       .least = 0.5,
                        .guest_label = "run loop (guest)",
                        .rest_label = "VMM, other work"};
-    struct text notes = {0}, none = {0};
+    struct text notes = {0}, none = {0}, dull = {0};
+    bool *split = xcalloc(r->nbenches, sizeof(*split));
 
     for (unsigned s = 0; s < r->nseries; s++) {
         struct stack stack;
         bool known = false;
 
-        for (unsigned b = 0; b < r->nbenches && !known; b++)
-            known = get(&p, b, s, &stack);
+        for (unsigned b = 0; b < r->nbenches; b++) {
+            if (!get(&p, b, s, &stack))
+                continue;
+            split[b] = true;
+            known = true;
+        }
         if (!known)
             text_list(&none, "%s", r->series[s].label);
     }
+    for (unsigned b = 0; b < r->nbenches; b++)
+        if (split[b] && largest(&p, b) <= 0)
+            text_list(&dull, "%s", r->benches[b].label);
+    free(split);
+    tsv_note(&notes,
+             "No bar: less than 0.5 % is spent in event handlers: ", &dull);
     tsv_note(&notes, "The split isn't known for: ", &none);
     text_add(&notes, "Run loop: inside the backend; for kvm that includes "
                      "KVM's own work in the host kernel. The control loop is "

@@ -29,8 +29,10 @@ stats bars using 4 nooutput
 first = STATS_min
 stats bars using 5 nooutput
 least = first
-first = first < STATS_min ? first : STATS_min
+first = STATS_min < first ? STATS_min : first
 last = STATS_max
+stats bars using 6 nooutput
+first = STATS_min < first ? STATS_min : first
 stats bars using 7 nooutput
 last = last > STATS_max ? last : STATS_max
 set logscale x

@@ -273,7 +273,7 @@ static void test_warnings(void **state)
     (void)state;
     assert_int_equal(report_load(&r, &path, 1, why), 0);
     report_warnings(&r, collect_warning, &got);
-    assert_string_equal(got.text, "a|b|in on kvm, out on kvm\nc||\na||y\n");
+    assert_string_equal(got.text, "a|b|kvm: in, out\nc||\na||all: y\n");
     free(got.text);
     report_free(&r);
     free(path);
