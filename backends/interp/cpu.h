@@ -132,10 +132,6 @@ struct icpu {
      * takes the slow path. */
     struct interp_write *log;
     unsigned logged;
-    /* For steppers: the RAM that instructions write, in order; every write then
-     * takes the slow path. */
-    struct interp_write *log;
-    unsigned logged;
     const char *failed; /* EXIT_EMULATION: why */
     uint8_t failed_len;
 };
