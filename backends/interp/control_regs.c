@@ -274,6 +274,7 @@ bool select_cr(const struct x86_insn *x, struct insn *i, struct choice *ch)
     default:
         break;
     }
-    ch->faults = ch->ends = false;
+    ch->ends = false;
+    ch->faults = x->has_mem;
     return false;
 }

@@ -463,6 +463,7 @@ bool select_desc(const struct x86_insn *x, struct insn *i, struct choice *ch)
         ch->fn = table[k].fn;
         return true;
     }
-    ch->ends = ch->faults = false;
+    ch->ends = false;
+    ch->faults = x->has_mem;
     return false;
 }
