@@ -82,7 +82,7 @@ void *case_alloc(size_t size);
 /* What the architecture leaves open. */
 struct case_open {
     uint64_t undefined; /* status flags */
-    bool cr2; /* which byte of its operand a #PF blames: long operands */
+    bool which_byte;    /* of its operand a #PF blames: long operands */
 };
 
 /* Whether both outcomes are the same but for what is open. If not and out isn't

@@ -90,7 +90,8 @@ void stream_flags_of(struct stream_insn *si, const ZydisDecodedInstruction *in,
 
     si->maybe = si->big = false;
     for (unsigned i = 0; i < in->operand_count; i++)
-        if (ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY && ops[i].size > 128)
+        if (ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY && ops[i].size > 80 &&
+            ops[i].size != 128)
             si->big = true;
     si->reads = f->tested & STATUS_FLAGS;
     si->undefines = f->undefined & STATUS_FLAGS;
@@ -149,7 +150,8 @@ struct case_open stream_open_at(const struct stream *s, uint64_t base,
     for (unsigned i = 0; i <= s->n; i++)
         if (base + s->offset[i] == rip)
             return (struct case_open){.undefined = s->undefined[i],
-                                      .cr2 = i < s->n && s->insns[i].big};
+                                      .which_byte =
+                                          i < s->n && s->insns[i].big};
     return (struct case_open){0};
 }
 

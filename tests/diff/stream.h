@@ -20,7 +20,7 @@ struct stream_insn {
     uint8_t len;
     uint8_t fix, fix_off; /* enum stream_fix; where in bytes */
     bool maybe;           /* may leave the flags alone: count or rcx is 0 */
-    bool big;             /* its memory operand is longer than 16 bytes */
+    bool big;             /* its operand is an FPU environment or image */
     uint16_t target;      /* instruction number, at most stream.n */
     uint16_t reads, writes, undefines; /* status flags */
     uint32_t address;

@@ -1027,10 +1027,10 @@ CASE "frstor across a page"
 	movq $0, DATA + 4096 - 51 + 12
 	movq $0, DATA + 4096 - 51 + 20
 	frstor DATA + 4096 - 51
-CASE "fxrstor that runs off the end changes nothing", vector=PAGE, error=4, flags=INSN_ANY_CR2
+CASE "fxrstor that runs off the end changes nothing", vector=PAGE, error=4, flags=INSN_ANY_BYTE
 	movaps %xmm0, %xmm1
 	fxrstor END - 256
-CASE "fxsave into a read-only page", vector=PAGE, error=7, flags=INSN_ANY_CR2
+CASE "fxsave into a read-only page", vector=PAGE, error=7, flags=INSN_ANY_BYTE
 	fxsave RO
 CASE "an unaligned SSE operand", vector=GP
 	paddd DATA + 8, %xmm0

@@ -9,7 +9,7 @@
 /* Also for the backend only, at CPL 0. A snippet checks what it did by itself and
  * ends with int3 where all is well. */
 #define INSN_RING0 2
-#define INSN_ANY_CR2 4 /* a #PF may blame any byte of the operand */
+#define INSN_ANY_BYTE 4 /* a #PF may blame any byte of the operand */
 #define INSN_END     8 /* no case: ends the one before */
 
 #ifndef __ASSEMBLER__

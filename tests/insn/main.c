@@ -69,7 +69,7 @@ static bool judge(unsigned i, FILE *out)
         if (is_backend_only(c))
             return ok;
         open.undefined = c->undefined;
-        open.cr2 = c->flags & INSN_ANY_CR2;
+        open.which_byte = c->flags & INSN_ANY_BYTE;
     } else {
         open = stream_open_at(&s->stream, case_rip(i), cpu->rip);
     }
