@@ -67,31 +67,22 @@ static void text_fact(FILE *out, const char *name, const json_t *object,
         fact(out, name, "%s", text);
 }
 
+/* The label says module, paging and what runs ring 0; the ratio is the
+ * evidence. */
 static void kvm_fact(FILE *out, const json_t *kvm)
 {
     const char *label = result_text(kvm, RF_LABEL);
     const char *reason = result_text(kvm, RF_REASON);
-    struct text more = {0};
     double ratio;
 
-    if (!json_is_true(json_object_get(kvm, RF_AVAILABLE))) {
+    if (!json_is_true(json_object_get(kvm, RF_AVAILABLE)))
         fact(out, "KVM", "not available%s%s", reason ? ": " : "",
              reason ? reason : "");
-        return;
-    }
-    if (result_text(kvm, RF_MODULE))
-        text_list(&more, "module %s", result_text(kvm, RF_MODULE));
-    if (result_text(kvm, RF_PAGING))
-        text_list(&more, "paging %s", result_text(kvm, RF_PAGING));
-    if (result_text(kvm, RF_RING0))
-        text_list(&more, "ring 0 %s", result_text(kvm, RF_RING0));
-    if (result_real(kvm, RF_RING0_RATIO, &ratio))
-        text_list(&more, "a ring-0 loop takes %.4g times the ring-3 loop",
-                  ratio);
-    fact(out, "KVM", "%s%s%s%s", label ? label : "unlabelled",
-         more.text ? " (" : "", more.text ? more.text : "",
-         more.text ? ")" : "");
-    free(more.text);
+    else if (!result_real(kvm, RF_RING0_RATIO, &ratio))
+        fact(out, "KVM", "%s", label ? label : "of unknown kind");
+    else
+        fact(out, "KVM", "%s; a ring-0 loop takes %.*f times the ring-3 loop",
+             label ? label : "of unknown kind", ratio < 10 ? 1 : 0, ratio);
 }
 
 /* Whether the page is written beside the file, so that a link works. */
@@ -136,7 +127,7 @@ void html_host(FILE *out, const struct report_file *file, const char *dir)
     if (result_real(host, RF_TSC_KHZ, &number))
         fact(out, "TSC", "%.3f MHz", number / 1000);
     text_fact(out, "Kernel", host, RF_KERNEL);
-    text_fact(out, "Runs under", host, RF_HYPERVISOR);
+    text_fact(out, "Hypervisor", host, RF_HYPERVISOR);
     text_fact(out, "Governor", host, RF_GOVERNOR);
     kvm_fact(out, json_object_get(host, RF_KVM));
     if (json_is_true(json_object_get(pmu, RF_AVAILABLE)))

@@ -25,7 +25,7 @@ kind_colour(k) = \
     k eq 'exit.cr'       ? 0x44aa99 : k eq 'exit.if'       ? 0x44aa99 : \
     k eq 'exit.msr'      ? 0x117733 : k eq 'exit.desc'     ? 0x117733 : \
     k eq 'exit.cpuid'    ? 0x999933 : k eq 'exit.iret'     ? 0x999933 : \
-    k eq 'exit.hlt'      ? 0xddcc77 : k eq 'exit.syscall'  ? 0xb09a30 : \
+    k eq 'exit.hlt'      ? 0xddcc77 : k eq 'exit.syscall'  ? 0xee7733 : \
     k eq 'fault.hidden'  ? 0xcc6677 : k eq 'fault.trace'   ? 0xcc6677 : \
     k eq 'exit.interrupt'? 0x882255 : k eq 'exit.signal'   ? 0x882255 : \
     k eq 'exit.hypercall'? 0xaa4499 : k eq 'exit.other'    ? 0xaa4499 : \
