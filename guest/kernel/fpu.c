@@ -1,13 +1,11 @@
-/* Lazy x87 and SSE state: the registers belong to one process, the next one
- * that touches them takes them by #NM. */
+/* x87 and SSE state, switched eagerly: each process finds its own registers. */
 #include "kernel.h"
 
-/* Some hosts interpret ring 0 and know no FXSAVE there. So nothing is saved or
- * restored until a second process uses the FPU; FNINIT is enough for the first,
- * MXCSR has its reset value then. A host that ignores CR0.TS (kvm_pvm does)
- * never raises #NM: its processes share one set of registers. */
-static struct proc *owner;
-static bool used, ts_set = true;
+/* Lazy switching by CR0.TS would save an FXSAVE and an FXRSTOR a switch, but
+ * there is a host that never raises #NM for it (kvm_pvm), where processes would
+ * then share one set of registers; and operating systems have stopped doing
+ * it. The kernel itself touches no such register, so init needs no state. */
+static struct proc *owner; /* whose registers the CPU holds; NULL: nobody's */
 
 static const struct {
     uint16_t fcw, fsw, ftw, fop;
@@ -17,44 +15,36 @@ static const struct {
 } initial __attribute__((aligned(16))) = {.fcw = 0x37f, .mxcsr = 0x1f80};
 _Static_assert(sizeof(initial) == sizeof(struct fpu_area), "FXSAVE image");
 
-void fpu_take(struct proc *p)
+static void save(struct fpu_area *area)
 {
-    const void *image = p->fpu_saved ? (const void *)&p->fpu : &initial;
+    __asm__ volatile("fxsave64 %0" : "=m"(*area));
+}
 
-    clts();
-    ts_set = false;
-    if (owner == p)
-        return;
-    if (owner) {
-        __asm__ volatile("fxsave64 %0" : "=m"(owner->fpu));
-        owner->fpu_saved = true;
-    }
-    if (used)
-        __asm__ volatile("fxrstor64 %0" ::"m"(*(const struct fpu_area *)image));
-    else
-        __asm__ volatile("fninit");
-    used = true;
-    owner = p;
+static void load(const void *area)
+{
+    __asm__ volatile("fxrstor64 %0" ::"m"(*(const struct fpu_area *)area));
 }
 
 void fpu_switch(struct proc *p)
 {
-    bool want = owner != p;
-
-    if (want == ts_set)
+    if (!p->pid || owner == p)
         return;
-    ts_set = want;
-    if (want)
-        write_cr0(read_cr0() | X86_CR0_TS);
-    else
-        clts();
+    if (owner)
+        save(&owner->fpu);
+    load(p->fpu_used ? (const void *)&p->fpu : &initial);
+    p->fpu_used = true;
+    owner = p;
+}
+
+void fpu_fork(struct proc *child)
+{
+    save(&child->fpu); /* the caller runs, so the registers are its own */
+    child->fpu_used = true;
 }
 
 void fpu_drop(struct proc *p)
 {
-    p->fpu_saved = false;
-    if (owner != p)
-        return;
-    owner = NULL;
-    fpu_switch(p);
+    p->fpu_used = false;
+    if (owner == p)
+        owner = NULL;
 }

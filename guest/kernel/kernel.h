@@ -50,10 +50,10 @@ void cpu_set_kstack(uint64_t top);
 void cpu_set_tsc_khz(uint64_t khz);
 
 struct proc;
-/* #NM: gives the FPU to the running process. */
-void fpu_take(struct proc *p);
-/* The process changes: arrange for #NM unless p owns the FPU. */
+/* The process changes: the registers become p's. */
 void fpu_switch(struct proc *p);
+/* The child begins with the running process's registers. */
+void fpu_fork(struct proc *child);
 /* p ended or begins anew: forget its registers. */
 void fpu_drop(struct proc *p);
 
@@ -196,7 +196,7 @@ struct proc {
     uint64_t wake_at;    /* TSC deadline while asleep, 0: none */
     int status;          /* WAIT_* of a zombie */
     bool is_bench;       /* spawned by init for a benchmark */
-    bool fpu_saved;      /* fpu holds its registers */
+    bool fpu_used;       /* fpu, or the CPU, holds its registers */
     char name[PROC_NAME_MAX];
     struct mm mm;
     struct fpu_area fpu;

@@ -168,7 +168,7 @@ static struct proc *proc_alloc(struct proc *parent)
     p->pid = ++last_pid;
     p->parent = parent;
     p->is_bench = false;
-    p->fpu_saved = false;
+    p->fpu_used = false;
     p->wake_at = 0;
     return p;
 }
@@ -203,6 +203,7 @@ int proc_fork(const struct trapframe *tf)
     memcpy(p->name, current->name, sizeof(p->name));
     *proc_frame(p) = *tf;
     proc_frame(p)->rax = 0;
+    fpu_fork(p);
     proc_start(p);
     return p->pid;
 }
@@ -310,6 +311,7 @@ int proc_exec(struct trapframe *tf, const char *name, const char *args)
     current->mm = mm;
     mm_destroy(&old);
     fpu_drop(current);
+    fpu_switch(current);
     fmt_snprintf(current->name, sizeof(current->name), "%s", name);
     return 0;
 }

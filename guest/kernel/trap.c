@@ -122,10 +122,6 @@ static bool handle_exception(struct trapframe *tf)
 {
     if (tf->vector == VECTOR_PF)
         return handle_page_fault(tf);
-    if (tf->vector == VECTOR_NM && (tf->cs & 3)) {
-        fpu_take(current);
-        return true;
-    }
     return false;
 }
 

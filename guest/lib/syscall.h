@@ -2,8 +2,8 @@
  *
  * SYSCALL with the number in RAX, arguments in RDI RSI RDX R10 R8 R9; the
  * result in RAX, negative errno where it failed. RCX and R11 are clobbered, all
- * other general registers are kept. x87 and SSE registers are kept too, except
- * that a child begins with freshly initialised ones after fork, as after exec.
+ * other registers are kept, x87 and SSE included; a child inherits them, a program
+ * that begins by exec finds them freshly initialised.
  */
 #ifndef TM_SYSCALL_H
 #define TM_SYSCALL_H

@@ -265,16 +265,14 @@ static const char *check_fpu(void)
     static const uint32_t down = 0x3f80;
     uint32_t mxcsr;
 
-    if (sys_getpid() && cmdline_u64(user_cmdline, "fpu", 1) == 0)
-        return NULL; /* fpu=0: the host's ring 0 knows no FXSAVE */
     xmm_set(111);
     __asm__ volatile("ldmxcsr %0" ::"m"(down));
     for (uint64_t i = 1; i <= 2; i++) {
         if (sys_fork())
             continue;
         __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
-        if ((mxcsr & 0xffc0) != 0x1f80)
-            sys_exit(9); /* a child begins afresh */
+        if ((mxcsr & 0xffc0) != down || xmm_get() != 111)
+            sys_exit(9); /* a child inherits its parent's registers */
         for (int turn = 0; turn < 5; turn++) {
             xmm_set(i * 1000);
             sys_yield();

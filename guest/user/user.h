@@ -2,8 +2,7 @@
  *
  * A program is the runtime (user_OBJS of guest/module.mk) and one file that
  * ends in DEFINE_BENCHMARK; main() finds the benchmark that the kernel asked
- * for and runs it. The runtime itself uses no SSE, so that a benchmark that
- * doesn't either never causes an FPU switch. */
+ * for and runs it. */
 #ifndef TM_USER_H
 #define TM_USER_H
 
@@ -47,7 +46,7 @@ static inline void __attribute__((noreturn)) sys_exit(int code)
     __builtin_unreachable();
 }
 
-/* Returns twice; the child's x87 and SSE registers are fresh. */
+/* Returns twice. */
 static inline int sys_fork(void)
 {
     return (int)syscall0(SYS_fork);
