@@ -308,10 +308,28 @@ static void wipe_pointers(struct gen *g, const ZydisDecodedInstruction *in,
     }
 }
 
+/* Makes the value at address one for MXCSR: bit 17 isn't in x86-64-v2, but some
+ * CPUs have it. */
+static void load_mxcsr(struct gen *g, uint32_t address)
+{
+    uint8_t btr[9] = {0x0f, 0xba, 0x34, 0x25, 0, 0, 0, 0, 17};
+    uint8_t mov[11] = {0xc7, 0x04, 0x25};
+    uint32_t value = 0x1f80 | (uint32_t)rng_below(&g->rng, 0x10000);
+
+    if (rng_percent(&g->rng, 10)) {
+        memcpy(btr + 4, &address, 4);
+        gen_bytes(g, btr, 9, 0);
+        return;
+    }
+    memcpy(mov + 3, &address, 4);
+    memcpy(mov + 7, &value, 4);
+    gen_bytes(g, mov, 11, 0);
+}
+
 /* Sets registers up so that the instruction does something useful. True: it is
  * better left out. */
 static bool prepare(struct gen *g, const ZydisDecodedInstruction *in,
-                    const struct encoding *e)
+                    const struct encoding *e, uint32_t address)
 {
     switch (in->mnemonic) {
     case ZYDIS_MNEMONIC_BSWAP:
@@ -365,11 +383,14 @@ static bool prepare(struct gen *g, const ZydisDecodedInstruction *in,
         else
             GEN(g, 0x66, 0x99);
         return false;
-    /* Most random values are reserved: one try in ten. */
+    /* Most random values are reserved, so seldom without a good one. */
     case ZYDIS_MNEMONIC_FXRSTOR:
     case ZYDIS_MNEMONIC_FXRSTOR64:
+        load_mxcsr(g, address + 24);
+        return false;
     case ZYDIS_MNEMONIC_LDMXCSR:
-        return rng_percent(&g->rng, 90);
+        load_mxcsr(g, address);
+        return false;
     /* Whether a fault of these leaves the x87 state as it was, or what MMX
      * makes of it, depends on the CPU: keep away from faults. */
     case ZYDIS_MNEMONIC_MASKMOVQ:
@@ -438,7 +459,7 @@ void gen_form(struct gen *g, const struct form *f)
     }
     if (in.mnemonic != f->mnemonic)
         return;
-    if (prepare(g, &in, &e) || !gen_add(g, &si, 0)) {
+    if (prepare(g, &in, &e, address) || !gen_add(g, &si, 0)) {
         g->s->n = before;
         stream_analyse(g->s);
         g->undefined = g->s->undefined[before];
