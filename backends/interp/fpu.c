@@ -102,14 +102,17 @@ static void thunk_general(struct icpu *c, const struct insn *i)
         return;
     if (th->mem_size) {
         va = ea_any(c, i);
-        if (th->align > 1 && va & (th->align - 1u))
+        if (th->waits)
+            fx_enter(c);
+        if (th->align > 1 && va & (th->align - 1u)) {
+            if (th->waits && thunk_x87_pending())
+                return raise_fault(c, i, VEC_MF);
             return raise_error(c, i, VEC_GP, 0);
+        }
         if (th->access & THUNK_STORE)
             how = MEM_WRITE | (th->access & THUNK_LOAD ? MEM_RMW : 0);
         if (th->mem_size > 8 || th->mem_size & (th->mem_size - 1))
             how |= MEM_NOAC;
-        if (th->waits)
-            fx_enter(c);
         mem = big_operand(c, i, va, th->mem_size, how);
         if (!mem) {
             if (th->waits && c->fx_live && thunk_x87_pending())
@@ -126,38 +129,24 @@ static void thunk_general(struct icpu *c, const struct insn *i)
     NEXT;
 }
 
-/* The common cases: SSE without flags, hooks or alignment to check. */
-static void sse_r(struct icpu *c, const struct insn *i)
-{
-    const struct thunk *th = (const struct thunk *)i->imm;
-    uint64_t r;
-
-    if (unlikely(c->no_fpu || !c->fx_live))
-        return thunk_general(c, i);
-    r = th->run(NULL, c->gpr, 0);
-    if (unlikely(r & THUNK_FAULT))
-        return raise_host(c, i, r);
-    NEXT;
-}
-
-#define SSE_M(name, tlb_get)                                                   \
+/* The common case: plain SSE with a memory operand. i->reg is its size, i->rm the
+ * address bits that must be zero; the thunk and its tail are in a pair that i->imm
+ * points to. */
+#define SSE_M(name, tlb_get, ea)                                               \
     static void name(struct icpu *c, const struct insn *i)                     \
     {                                                                          \
-        const struct thunk *th = (const struct thunk *)i->imm;                 \
-        gva_t va = ea_any(c, i);                                               \
-        uint64_t r;                                                            \
+        gva_t va = ea(c, i);                                                   \
         void *p;                                                               \
                                                                                \
-        if (unlikely(c->no_fpu || !c->fx_live || va & i->rm ||                 \
+        if (unlikely(!c->fx_ready || va & i->rm ||                             \
                      !tlb_get(c, va, i->reg, &p)))                             \
             return thunk_general(c, i);                                        \
-        r = th->run(p, c->gpr, 0);                                             \
-        if (unlikely(r & THUNK_FAULT))                                         \
-            return raise_host(c, i, r);                                        \
-        NEXT;                                                                  \
+        return ((const struct thunk *)i->imm)->tail(c, i, p);                  \
     }
-SSE_M(sse_load, tlb_read)
-SSE_M(sse_store, tlb_write)
+SSE_M(sse_load_bd, tlb_read, ea_bd)
+SSE_M(sse_load_any, tlb_read, ea_any)
+SSE_M(sse_store_bd, tlb_write, ea_bd)
+SSE_M(sse_store_any, tlb_write, ea_any)
 
 /* ---- Selection -------------------------------------------------------- */
 
@@ -179,18 +168,18 @@ bool select_thunk(struct icpu *c, const struct x86_insn *x, struct insn *i,
     }
     i->imm = (int64_t)(intptr_t)th;
     ch->fn = thunk_general;
-    if (th->kind != THUNK_SSE || th->flags_read || th->flags_written ||
-        th->check || th->finish)
+    tail = tail_get(x, ch->bytes, th, thunk_general);
+    if (!tail)
         return true;
     if (!th->mem_size) {
-        ch->fn = sse_r;
-    } else if (th->mem_size <= 16) {
-        i->reg = (uint8_t)th->mem_size;
-        i->rm = th->align ? (uint8_t)(th->align - 1) : 0;
-        if (th->access == THUNK_LOAD)
-            ch->fn = sse_load;
-        else if (th->access & THUNK_STORE)
-            ch->fn = sse_store;
+        ch->fn = (insn_fn *)(uintptr_t)tail;
+        return true;
     }
+    i->reg = (uint8_t)th->mem_size;
+    i->rm = (uint8_t)(th->align - 1);
+    if (th->access & THUNK_STORE)
+        ch->fn = mem_simple(i) ? sse_store_bd : sse_store_any;
+    else
+        ch->fn = mem_simple(i) ? sse_load_bd : sse_load_any;
     return true;
 }
