@@ -104,6 +104,7 @@ struct vm {
     const char *paging;      /* requested policy, NULL: the default */
     bool deterministic;      /* time is retired instructions */
     bool trap_exceptions;    /* tests: exceptions end run() */
+    uint64_t tsc_khz;        /* of the host's TSC, or of deterministic time */
     volatile unsigned attention; /* ATTN_*, updated with __atomic builtins */
     uint64_t deadline; /* bus->now() at which run() returns EXIT_TIMER;
                           UINT64_MAX: never */
@@ -124,6 +125,8 @@ enum backend_class {
 #define CAP_STEP          4u /* step() */
 #define CAP_SANDBOX       8u /* run() needs no system call beyond the runner's
                                 seccomp filter */
+#define CAP_LOW_LAYOUT    16u /* the guest kernel runs at host CPL 3, in the low
+                                 half: booted with layout=low */
 
 /* What a foreign VMM or a native process is started for. Paths are absolute. */
 struct foreign_job {

@@ -115,14 +115,17 @@ static int boot_write_cmdline(struct machine *m, char why[REASON_MAX])
 {
     const size_t room = BOOT_CMDLINE_END - BOOT_CMDLINE;
     const char *given = m->config.cmdline ? m->config.cmdline : "";
+    const char *low =
+        m->vm->backend->caps & CAP_LOW_LAYOUT ? "layout=low " : "";
     char *to = (char *)m->ram.host + BOOT_CMDLINE;
     int n;
 
     if (m->vm->deterministic || m->config.tsc_khz)
-        n = snprintf(to, room, "%s%stsc_khz=%llu", given, *given ? " " : "",
+        n = snprintf(to, room, "%s%s%stsc_khz=%llu", low, given,
+                     *given ? " " : "",
                      (unsigned long long)m->tsc_khz);
     else
-        n = snprintf(to, room, "%s", given);
+        n = snprintf(to, room, "%s%s", low, given);
     if (n >= 0 && (size_t)n < room)
         return 0;
     snprintf(why, REASON_MAX, "guest command line of %d bytes is too long", n);

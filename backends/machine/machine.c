@@ -118,6 +118,7 @@ static int machine_create_vm(struct machine *m, char why[REASON_MAX])
     vm->bus = &m->bus;
     vm->paging = m->config.paging;
     vm->deterministic = m->config.deterministic;
+    vm->tsc_khz = m->tsc_khz;
     vm->deadline = UINT64_MAX;
     vm->limit = UINT64_MAX;
     r = be->create(vm, why);
