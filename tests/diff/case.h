@@ -13,19 +13,18 @@
  *   CASE_DATA   rw-  two pages, then one page r--
  *   CASE_STACK  rw-  one page
  */
-#define CASE_CODE     0x10000000ull
-#define CASE_SLOT     2048u
-#define CASE_SLOTS    1024u
-#define CASE_DATA     0x20000000ull
-#define CASE_RW_SIZE  0x2000u
-#define CASE_RO_SIZE  0x1000u
-#define CASE_STACK    0x30000000ull
+#define CASE_CODE 0x10000000ull
+#define CASE_SLOT 2048u
+#define CASE_SLOTS 1024u
+#define CASE_DATA 0x20000000ull
+#define CASE_RW_SIZE 0x2000u
+#define CASE_RO_SIZE 0x1000u
+#define CASE_STACK 0x30000000ull
 #define CASE_STK_SIZE 0x1000u
-#define CASE_GS_BASE  0x1000ull /* FS base is the host's TLS: not for cases */
+#define CASE_GS_BASE 0x1000ull /* FS base is the host's TLS: not for cases */
 
 /* RFLAGS a case may begin with; the CPU adds IF and bit 1. */
-#define CASE_FLAGS                                                             \
-    (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
+#define CASE_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
 #define STATUS_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF)
 
 struct case_memory {
@@ -48,8 +47,8 @@ struct case_output {
     uint64_t gpr[16], rip, rflags;
     struct x86_fx fx;
     int vector;
-    uint32_t error; /* 0 for vectors without an error code */
-    uint64_t cr2;   /* #PF only */
+    uint32_t error;   /* 0 for vectors without an error code */
+    uint64_t cr2;     /* #PF only */
     uint64_t retired; /* backend only */
     struct case_memory mem;
 };

@@ -65,8 +65,8 @@ static void check_memory(struct diff *d, uint64_t va, const uint8_t *a,
         if (va64 == vb64)
             continue;
         fprintf(d->out, "  [0x%llx] cpu 0x%016llx  %s 0x%016llx\n",
-                (unsigned long long)va + i, (unsigned long long)va64,
-                d->b_name, (unsigned long long)vb64);
+                (unsigned long long)va + i, (unsigned long long)va64, d->b_name,
+                (unsigned long long)vb64);
         shown++;
     }
 }
@@ -119,8 +119,8 @@ void case_print_code(const uint8_t *code, size_t len, uint64_t rip, FILE *out)
 
         fprintf(out, "  0x%llx  ", (unsigned long long)rip + off);
         if (ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64,
-                                               rip + off, code + off,
-                                               len - off, &in)))
+                                               rip + off, code + off, len - off,
+                                               &in)))
             n = in.info.length;
         else
             strcpy(in.text, "(bad)");

@@ -12,8 +12,8 @@ static unsigned pool_size[FORM_CLASSES];
 static struct form_group groups[FORM_CLASSES][ZYDIS_MNEMONIC_MAX_VALUE + 1];
 static unsigned group_count[FORM_CLASSES];
 
-static const uint8_t prefix_sets[][2] = {
-    {0, 0}, {0x66, 0}, {0xf3, 0}, {0xf2, 0}, {0x66, 0xf2}, {0x66, 0xf3}};
+static const uint8_t prefix_sets[][2] = {{0, 0},    {0x66, 0},    {0xf3, 0},
+                                         {0xf2, 0}, {0x66, 0xf2}, {0x66, 0xf3}};
 
 /* The form's class, or -1: not in x86-64-v2. */
 static int class_of(const ZydisDecodedInstruction *in)
@@ -109,8 +109,7 @@ static bool moves_segment(const ZydisDecodedInstruction *in,
 {
     for (unsigned i = 0; i < in->operand_count_visible; i++)
         if (ops[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-            ZydisRegisterGetClass(ops[i].reg.value) ==
-                ZYDIS_REGCLASS_SEGMENT)
+            ZydisRegisterGetClass(ops[i].reg.value) == ZYDIS_REGCLASS_SEGMENT)
             return true;
     return false;
 }
@@ -123,8 +122,7 @@ static bool is_opcode(const struct form *f)
     if (f->map)
         return f->map > 1 || (b != 0x38 && b != 0x3a);
     return !(b == 0x0f || (b & 0xe7) == 0x26 || (b & 0xf0) == 0x40 ||
-             (b & 0xfc) == 0x64 ||
-             b == 0xf0 || b == 0xf2 || b == 0xf3);
+             (b & 0xfc) == 0x64 || b == 0xf0 || b == 0xf2 || b == 0xf3);
 }
 
 static unsigned encode(const struct form *f, uint8_t bytes[15])
@@ -182,8 +180,8 @@ static bool is_redundant(const struct form *f,
         if (!memcmp(&g, f, sizeof(g)))
             continue;
         encode(&g, bytes);
-        if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, 15, &in2,
-                                               ops2)))
+        if (ZYAN_FAILED(
+                ZydisDecoderDecodeFull(&decoder, bytes, 15, &in2, ops2)))
             continue;
         in2.attributes |= in->attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE;
         in2.attributes |= in->attributes & ZYDIS_ATTRIB_HAS_REX;
@@ -216,16 +214,15 @@ static void add_form(struct form *f)
         free_rm |= ops[i].encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM;
     }
     /* Of the eight that differ in a free register only, take the first. */
-    if ((!f->modrm && (f->mem || f->reg || f->rm)) ||
-        (free_reg && f->reg) || (free_rm && !f->mem && f->rm) ||
-        (f->mem && f->rm) || pool_size[class] == FORMS_MAX)
+    if ((!f->modrm && (f->mem || f->reg || f->rm)) || (free_reg && f->reg) ||
+        (free_rm && !f->mem && f->rm) || (f->mem && f->rm) ||
+        pool_size[class] == FORMS_MAX)
         return;
     if (free_reg)
         f->reg = FORM_ANY;
     if (free_rm || f->mem)
         f->rm = FORM_ANY;
-    f->imm_size =
-        (uint8_t)((in.raw.imm[0].size + in.raw.imm[1].size) / 8);
+    f->imm_size = (uint8_t)((in.raw.imm[0].size + in.raw.imm[1].size) / 8);
     if (!f->modrm && in.raw.disp.size)
         f->imm_size = in.raw.disp.size / 8; /* moffs */
     f->mnemonic = in.mnemonic;

@@ -7,20 +7,23 @@
 
 /* Roles of registers. Pointers and the index have values the generator knows;
  * R15 counts loops. RAX, RCX, RDX and R8..R11 are free. */
-#define GEN_RESERVED                                                           \
-    (1u << RBX | 1u << RBP | 1u << RSI | 1u << RDI | 1u << RSP | 1u << R12 |   \
+#define GEN_RESERVED                                                         \
+    (1u << RBX | 1u << RBP | 1u << RSI | 1u << RDI | 1u << RSP | 1u << R12 | \
      1u << R13 | 1u << R14 | 1u << R15)
+
+/* The registers that point to data. */
+extern const uint8_t gen_pointers[6];
 
 struct gen {
     struct stream *s;
     struct rng rng;
     struct stream_mix mix; /* all zero: one form, with more edge cases */
-    uint64_t value[16];  /* of pointers and index, as far as known */
-    unsigned may_write;  /* reserved registers that are free to go */
-    uint16_t undefined;  /* flags, at the end of what is there */
-    uint16_t join;       /* undefined flags that branches to `pending` carry */
-    int pending;         /* instruction whose target isn't set yet, or -1 */
-    unsigned left;       /* groups until the pending target */
+    uint64_t value[16];    /* of pointers and index, as far as known */
+    unsigned may_write;    /* reserved registers that are free to go */
+    uint16_t undefined;    /* flags, at the end of what is there */
+    uint16_t join; /* undefined flags that branches to `pending` carry */
+    int pending;   /* instruction whose target isn't set yet, or -1 */
+    unsigned left; /* groups until the pending target */
 };
 
 /* Appends one instruction. False: it doesn't decode, reads undefined flags, or
@@ -30,11 +33,11 @@ bool gen_add(struct gen *g, const struct stream_insn *si, unsigned may_write);
 /* The same from bytes; false as above. */
 bool gen_bytes(struct gen *g, const void *bytes, unsigned len,
                unsigned may_write);
-#define GEN(g, ...)                                                            \
-    gen_bytes(g, (const uint8_t[]){__VA_ARGS__},                               \
+#define GEN(g, ...)                              \
+    gen_bytes(g, (const uint8_t[]){__VA_ARGS__}, \
               sizeof((uint8_t[]){__VA_ARGS__}), 0)
-#define GEN_W(g, may, ...)                                                     \
-    gen_bytes(g, (const uint8_t[]){__VA_ARGS__},                               \
+#define GEN_W(g, may, ...)                       \
+    gen_bytes(g, (const uint8_t[]){__VA_ARGS__}, \
               sizeof((uint8_t[]){__VA_ARGS__}), may)
 
 /* mov reg, imm, and the nominal value with it. */

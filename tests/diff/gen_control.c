@@ -23,25 +23,33 @@ static void jump_forward(struct gen *g)
     switch (rng_below(&g->rng, 7)) {
     case 0:
     case 1:
-        si = (struct stream_insn){.bytes = {0x70 | cc, 0}, .len = 2,
-                                  .fix = FIX_BRANCH8, .fix_off = 1};
+        si = (struct stream_insn){.bytes = {0x70 | cc, 0},
+                                  .len = 2,
+                                  .fix = FIX_BRANCH8,
+                                  .fix_off = 1};
         break;
     case 2:
     case 3:
-        si = (struct stream_insn){.bytes = {0x0f, 0x80 | cc}, .len = 6,
-                                  .fix = FIX_BRANCH32, .fix_off = 2};
+        si = (struct stream_insn){.bytes = {0x0f, 0x80 | cc},
+                                  .len = 6,
+                                  .fix = FIX_BRANCH32,
+                                  .fix_off = 2};
         break;
     case 4: /* loopne, loope, loop, jrcxz */
-        si = (struct stream_insn){.bytes = {0xe0 | (cc & 3), 0}, .len = 2,
-                                  .fix = FIX_BRANCH8, .fix_off = 1};
+        si = (struct stream_insn){.bytes = {0xe0 | (cc & 3), 0},
+                                  .len = 2,
+                                  .fix = FIX_BRANCH8,
+                                  .fix_off = 1};
         break;
     case 5: /* with a 32-bit count */
         si = (struct stream_insn){.bytes = {0x67, 0xe0 | (cc & 3), 0},
-                                  .len = 3, .fix = FIX_BRANCH8, .fix_off = 2};
+                                  .len = 3,
+                                  .fix = FIX_BRANCH8,
+                                  .fix_off = 2};
         break;
     default:
-        si = (struct stream_insn){.bytes = {0xeb, 0}, .len = 2,
-                                  .fix = FIX_BRANCH8, .fix_off = 1};
+        si = (struct stream_insn){
+            .bytes = {0xeb, 0}, .len = 2, .fix = FIX_BRANCH8, .fix_off = 1};
         break;
     }
     /* 127 bytes must be enough: keep the distance to two groups. */
@@ -59,13 +67,13 @@ static void jump_indirect(struct gen *g)
 
     switch (rng_below(&g->rng, 4)) {
     case 0: /* call rel32 */
-        si = (struct stream_insn){.bytes = {0xe8}, .len = 5,
-                                  .fix = FIX_BRANCH32, .fix_off = 1};
+        si = (struct stream_insn){
+            .bytes = {0xe8}, .len = 5, .fix = FIX_BRANCH32, .fix_off = 1};
         add_pending(g, &si);
         return;
     case 1: /* push imm32; ret, or ret imm16 */
-        si = (struct stream_insn){.bytes = {0x68}, .len = 5,
-                                  .fix = FIX_ABS32, .fix_off = 1};
+        si = (struct stream_insn){
+            .bytes = {0x68}, .len = 5, .fix = FIX_ABS32, .fix_off = 1};
         add_pending(g, &si);
         if (rng_percent(&g->rng, 60))
             GEN_W(g, 1u << RSP, 0xc3);
@@ -73,8 +81,8 @@ static void jump_indirect(struct gen *g)
             GEN_W(g, 1u << RSP, 0xc2, (uint8_t)rng_below(&g->rng, 32), 0);
         return;
     default: /* mov reg, imm32; jmp or call reg */
-        si = (struct stream_insn){.bytes = {0xb8 | reg}, .len = 5,
-                                  .fix = FIX_ABS32, .fix_off = 1};
+        si = (struct stream_insn){
+            .bytes = {0xb8 | reg}, .len = 5, .fix = FIX_ABS32, .fix_off = 1};
         add_pending(g, &si);
         GEN_W(g, 1u << RSP, 0xff,
               (uint8_t)((rng_percent(&g->rng, 50) ? 0xe0 : 0xd0) | reg));
@@ -86,16 +94,16 @@ static void jump_indirect(struct gen *g)
 static void counted_loop(struct gen *g)
 {
     unsigned body = 1 + rng_below(&g->rng, 3), head;
-    struct stream_insn back = {.bytes = {0x0f, 0x85}, .len = 6,
-                               .fix = FIX_BRANCH32, .fix_off = 2};
+    struct stream_insn back = {
+        .bytes = {0x0f, 0x85}, .len = 6, .fix = FIX_BRANCH32, .fix_off = 2};
     const struct form_group *groups;
 
     gen_load(g, R15, 1 + rng_below(&g->rng, 6));
     head = g->s->n;
     gen_define_flags(g);
     for (unsigned i = 0; i < body; i++) {
-        unsigned n = form_groups(
-            rng_percent(&g->rng, 60) ? FORM_INT : FORM_SSE, &groups);
+        unsigned n = form_groups(rng_percent(&g->rng, 60) ? FORM_INT : FORM_SSE,
+                                 &groups);
 
         groups += rng_below(&g->rng, n);
         gen_form(g, &groups->forms[rng_below(&g->rng, groups->count)]);
@@ -125,8 +133,8 @@ static void push_pop_memory(struct gen *g)
 
 static void push_flags(struct gen *g)
 {
-    uint32_t flags = (uint32_t)rng_next(&g->rng) &
-                     (uint32_t)(CASE_FLAGS | FL_IF | FL_IOPL);
+    uint32_t flags =
+        (uint32_t)rng_next(&g->rng) & (uint32_t)(CASE_FLAGS | FL_IF | FL_IOPL);
     uint8_t push[5] = {0x68};
 
     if (g->undefined)

@@ -7,18 +7,18 @@
 #include <string.h>
 
 /* Guest physical layout. */
-#define RAM_SIZE   (8ull << 20)
-#define GPA_TABLES 0x1000u /* PML4, PDPT, PD, then one PT a region */
+#define RAM_SIZE (8ull << 20)
+#define GPA_TABLES 0x1000u   /* PML4, PDPT, PD, then one PT a region */
 #define GPA_SCRATCH 0x10000u /* tables that machine_long_mode() writes */
-#define GPA_DATA   0x20000u
-#define GPA_STACK  0x30000u
-#define GPA_TSS    0x40000u
-#define GPA_CODE   0x200000u
-#define TSS        (CASE_STACK + 0x100000) /* supervisor only */
+#define GPA_DATA 0x20000u
+#define GPA_STACK 0x30000u
+#define GPA_TSS 0x40000u
+#define GPA_CODE 0x200000u
+#define TSS (CASE_STACK + 0x100000) /* supervisor only */
 
-#define PTE_P  1ull
-#define PTE_W  2ull
-#define PTE_U  4ull
+#define PTE_P 1ull
+#define PTE_W 2ull
+#define PTE_U 4ull
 #define PTE_AD 0x60ull
 #define PTE_NX (1ull << 63)
 #define CASE_STEPS 100000 /* more than any case executes */

@@ -30,7 +30,7 @@ static const char *other_name(const struct options *o)
     return o->backend ? o->backend->name : "cpu2";
 }
 
-/* ---- One batch --------------------------------------------------------------- */
+/* ---- One batch -------------------------------------------------------- */
 
 static int run_cases(struct run *r, unsigned first, unsigned n, char *why)
 {
@@ -45,14 +45,14 @@ static int run_cases(struct run *r, unsigned first, unsigned n, char *why)
 
 static bool outcome_equal(const struct run *r, unsigned slot, FILE *out)
 {
-    struct case_open open = stream_open_at(&r->streams[slot], case_rip(slot),
-                                           r->cpu[slot].rip);
+    struct case_open open =
+        stream_open_at(&r->streams[slot], case_rip(slot), r->cpu[slot].rip);
 
-    return case_equal(&r->cpu[slot], &r->other[slot], &open,
-                      other_name(r->opt), out);
+    return case_equal(&r->cpu[slot], &r->other[slot], &open, other_name(r->opt),
+                      out);
 }
 
-/* ---- A mismatch ---------------------------------------------------------------- */
+/* ---- A mismatch ------------------------------------------------------- */
 
 /* Whether the stream, in slot 0 now, still shows a difference of that kind:
  * stuck means that the backend could not finish it. */
@@ -77,8 +77,7 @@ static void minimise(struct run *r, bool stuck, char why[REASON_MAX])
         progress = false;
         for (unsigned i = s->n; i-- > 0;) {
             saved = *s;
-            stream_remove(s, i);
-            if (still_differs(r, stuck, why)) {
+            if (stream_remove(s, i) && still_differs(r, stuck, why)) {
                 progress = true;
                 continue;
             }
@@ -94,8 +93,8 @@ static void report(struct run *r, unsigned slot)
     bool stuck = r->other[slot].vector < 0;
     char why[REASON_MAX] = "";
 
-    printf("MISMATCH: stream seed 0x%llx, slot %u\n",
-           (unsigned long long)seed, slot);
+    printf("MISMATCH: stream seed 0x%llx, slot %u\n", (unsigned long long)seed,
+           slot);
     r->streams[0] = r->streams[slot];
     r->in[0] = r->in[slot];
     if (!still_differs(r, stuck, why)) {
@@ -116,7 +115,7 @@ static void report(struct run *r, unsigned slot)
         outcome_equal(r, 0, stdout);
 }
 
-/* ---- The run ---------------------------------------------------------------------- */
+/* ---- The run ---------------------------------------------------------- */
 
 static void generate(struct run *r, unsigned n)
 {

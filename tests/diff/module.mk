@@ -6,7 +6,7 @@
 cases_OBJS = $(call obj,$(addprefix tests/diff/,compare.c guest.c native.c)) \
 	$(backend_OBJS)
 diff_OBJS  = $(call obj,$(addprefix tests/diff/,forms.c gen.c gen_control.c \
-	main.c stream.c))
+	gen_form.c main.c stream.c))
 
 .SECONDEXPANSION:
 $(O)/tests/diff: $$(diff_OBJS) $$(cases_OBJS)

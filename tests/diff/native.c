@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define CHILD_SECONDS 60
-#define FX_USED 416 /* FXSAVE bytes before the reserved and software areas */
+#define FX_USED 416   /* FXSAVE bytes before the reserved and software areas */
 #define XSTATE_BV 512 /* offset of XSTATE_BV in the frame's XSAVE image */
 
 /* State of the child; it has one thread. */
@@ -26,10 +26,9 @@ static struct {
 } child;
 
 /* x86_gpr order to ucontext's. */
-static const int reg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX,
-                               REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                               REG_R8,  REG_R9,  REG_R10, REG_R11,
-                               REG_R12, REG_R13, REG_R14, REG_R15};
+static const int reg_of[16] = {
+    REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+    REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
 void *case_alloc(size_t size)
 {

@@ -17,10 +17,24 @@ uint64_t rng_next(struct rng *r)
 
 uint64_t rng_value(struct rng *r)
 {
-    static const uint64_t edges[] = {0, 1, 2, 31, 32, 63, 64, 0x7f, 0x80, 0xff,
-                                     0x7fff, 0x8000, 0xffff, 0x7fffffff,
-                                     0x80000000, 0xffffffff,
-                                     0x7fffffffffffffff, 0x8000000000000000};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     2,
+                                     31,
+                                     32,
+                                     63,
+                                     64,
+                                     0x7f,
+                                     0x80,
+                                     0xff,
+                                     0x7fff,
+                                     0x8000,
+                                     0xffff,
+                                     0x7fffffff,
+                                     0x80000000,
+                                     0xffffffff,
+                                     0x7fffffffffffffff,
+                                     0x8000000000000000};
     uint64_t v = rng_next(r);
 
     switch (rng_below(r, 8)) {
@@ -39,7 +53,7 @@ uint64_t rng_value(struct rng *r)
     }
 }
 
-/* ---- Flags --------------------------------------------------------------- */
+/* ---- Flags ------------------------------------------------------------ */
 
 static bool counts_by_cl(const ZydisDecodedInstruction *in,
                          const ZydisDecodedOperand *ops)
@@ -52,9 +66,10 @@ static bool counts_by_cl(const ZydisDecodedInstruction *in,
     return false;
 }
 
-/* Shifts and rotates: no flag changes where the masked count is 0; OF is defined
- * for a count of 1 only, and CF of SHL and SHR not where everything is shifted
- * out of a narrow operand (SDM vol. 2, SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR). */
+/* Shifts and rotates: no flag changes where the masked count is 0; OF is
+ * defined for a count of 1 only, and CF of SHL and SHR not where everything is
+ * shifted out of a narrow operand (SDM vol. 2, SAL/SAR/SHL/SHR,
+ * RCL/RCR/ROL/ROR). */
 static void adjust_shift(struct stream_insn *si,
                          const ZydisDecodedInstruction *in,
                          const ZydisDecodedOperand *ops)
@@ -95,8 +110,8 @@ void stream_flags_of(struct stream_insn *si, const ZydisDecodedInstruction *in,
             si->big = true;
     si->reads = f->tested & STATUS_FLAGS;
     si->undefines = f->undefined & STATUS_FLAGS;
-    si->writes = (f->modified | f->set_0 | f->set_1) & STATUS_FLAGS &
-                 ~f->undefined;
+    si->writes =
+        (f->modified | f->set_0 | f->set_1) & STATUS_FLAGS & ~f->undefined;
     switch (in->mnemonic) {
     case ZYDIS_MNEMONIC_RCL:
     case ZYDIS_MNEMONIC_RCR:
@@ -155,7 +170,7 @@ struct case_open stream_open_at(const struct stream *s, uint64_t base,
     return (struct case_open){0};
 }
 
-/* ---- Assembly -------------------------------------------------------------- */
+/* ---- Assembly --------------------------------------------------------- */
 
 static bool apply_fix(const struct stream *s, unsigned i, uint64_t rip,
                       uint8_t *code)
@@ -210,17 +225,26 @@ bool stream_assemble(struct stream *s, uint64_t rip, struct case_input *in)
     return true;
 }
 
-void stream_remove(struct stream *s, unsigned i)
+bool stream_remove(struct stream *s, unsigned i)
 {
-    memmove(&s->insns[i], &s->insns[i + 1],
-            (s->n - i - 1) * sizeof(s->insns[0]));
-    s->n--;
-    for (unsigned k = 0; k < s->n; k++)
-        if (s->insns[k].target > i)
-            s->insns[k].target--;
+    unsigned end = i + 1;
+
+    if (s->insns[i].glued)
+        return false;
+    while (end < s->n && s->insns[end].glued)
+        end++;
+    memmove(&s->insns[i], &s->insns[end], (s->n - end) * sizeof(s->insns[0]));
+    s->n -= end - i;
+    for (unsigned k = 0; k < s->n; k++) {
+        if (s->insns[k].target >= end)
+            s->insns[k].target -= (uint16_t)(end - i);
+        else if (s->insns[k].target > i)
+            s->insns[k].target = (uint16_t)i;
+    }
+    return true;
 }
 
-/* ---- Inputs ------------------------------------------------------------------ */
+/* ---- Inputs ----------------------------------------------------------- */
 
 static void put_double(uint8_t *p, double v)
 {
@@ -232,11 +256,13 @@ static void put_float(uint8_t *p, float v)
     memcpy(p, &v, 4);
 }
 
-/* 16 bytes such as SSE code meets: integers, floats, doubles, NaN, denormals. */
+/* 16 bytes such as SSE code meets: integers, floats, doubles, NaN, denormals.
+ */
 static void random_vector(uint8_t v[16], struct rng *r)
 {
-    static const double specials[] = {0.0, -0.0, 1.0, -1.5, 1e300, 1e-310,
-                                      1e308 * 10, 0.1, 3e9, -2147483648.0};
+    static const double specials[] = {0.0,   -0.0,         1.0,        -1.5,
+                                      1e300, 1e-310,       1e308 * 10, 0.1,
+                                      3e9,   -2147483648.0};
     uint64_t x;
 
     for (unsigned i = 0; i < 16; i += 8) {

@@ -20,6 +20,7 @@ struct stream_insn {
     uint8_t len;
     uint8_t fix, fix_off; /* enum stream_fix; where in bytes */
     bool maybe;           /* may leave the flags alone: count or rcx is 0 */
+    bool glued;           /* tidies up after the one before: not without it */
     bool big;             /* its operand is an FPU environment or image */
     uint16_t target;      /* instruction number, at most stream.n */
     uint16_t reads, writes, undefines; /* status flags */
@@ -54,7 +55,8 @@ struct form;
 void stream_of_form(struct stream *s, struct case_input *in,
                     const struct form *f, uint64_t seed);
 
-/* Just the state that a stream with this seed would begin with, pointers set. */
+/* Just the state that a stream with this seed would begin with, pointers set.
+ */
 void stream_base_input(struct case_input *in, uint64_t seed);
 
 /* Follows the undefined flags through the stream. False: an instruction reads
@@ -65,14 +67,15 @@ bool stream_analyse(struct stream *s);
  * doesn't reach or the slot is too small. */
 bool stream_assemble(struct stream *s, uint64_t rip, struct case_input *in);
 
-/* Takes out instruction i; branches to it go to the next. */
-void stream_remove(struct stream *s, unsigned i);
+/* Takes out instruction i, and those glued to it; branches to them go to the
+ * next. False: i is itself glued. */
+bool stream_remove(struct stream *s, unsigned i);
 
 /* What is open when execution stopped at rip, in a slot that begins at base. */
 struct case_open stream_open_at(const struct stream *s, uint64_t base,
                                 uint64_t rip);
 
-/* ---- For generators: one random number source ---- */
+/* ---- For generators: one random number source ------------------------- */
 
 struct rng {
     uint64_t state;
@@ -93,9 +96,9 @@ uint64_t rng_value(struct rng *r);
 /* Random registers, FPU state and memory. Pointers are the caller's. */
 void stream_fill_input(struct case_input *in, struct rng *r);
 
-/* The flags an instruction reads, writes and leaves undefined, from the decoder's
- * tables and what depends on the count. Fills reads, writes, undefines, maybe
- * and big. */
+/* The flags an instruction reads, writes and leaves undefined, from the
+ * decoder's tables and what depends on the count. Fills reads, writes,
+ * undefines, maybe and big. */
 struct ZydisDecodedInstruction_;
 struct ZydisDecodedOperand_;
 void stream_flags_of(struct stream_insn *si,

@@ -32,7 +32,7 @@ static struct {
     const char *only; /* substring of the names to run, or NULL */
 } run;
 
-/* ---- Judging ----------------------------------------------------------------- */
+/* ---- Judging ---------------------------------------------------------- */
 
 static bool is_backend_only(const struct insn_case *c)
 {
@@ -88,7 +88,7 @@ static void print_failure(unsigned i, const char *why)
         judge(i, stdout);
 }
 
-/* ---- Running ------------------------------------------------------------------- */
+/* ---- Running ---------------------------------------------------------- */
 
 /* All but the cases that are for the backend alone. */
 static int run_cpu(char why[REASON_MAX])
@@ -154,12 +154,12 @@ static bool is_wanted(const char *name)
     return !run.only || strstr(name, run.only);
 }
 
-/* ---- The cases -------------------------------------------------------------------- */
+/* ---- The cases -------------------------------------------------------- */
 
 static bool run_hand_written(void)
 {
-    for (const struct insn_case *c = __start_insn_cases;
-         c < __stop_insn_cases; c++) {
+    for (const struct insn_case *c = __start_insn_cases; c < __stop_insn_cases;
+         c++) {
         size_t len;
 
         if (c->flags & INSN_END || !is_wanted(c->name))
@@ -185,7 +185,7 @@ static bool run_hand_written(void)
 
 static bool run_forms(void)
 {
-    for (int class = 0; class < FORM_CLASSES; class++) {
+    for (int class = 0; class < FORM_CLASSES; class ++) {
         const struct form_group *groups;
         unsigned n = form_groups(class, &groups);
 

@@ -2,8 +2,13 @@
 #   make test-insn
 #   build/tests/insn interp SUBSTRING      only the cases with that in their name
 
-insn_OBJS = $(call obj,tests/insn/main.c tests/insn/cases.S tests/insn/ring0.S \
-	$(addprefix tests/diff/,forms.c gen.c gen_control.c stream.c))
+insn_OBJS = $(call obj, \
+	$(addprefix tests/insn/,main.c integer.S fpu.S refused.S ring0.S) \
+	$(addprefix tests/diff/,forms.c gen.c gen_control.c gen_form.c stream.c))
+
+# Assembly has no generated dependencies.
+$(call obj,$(addprefix tests/insn/,integer.S fpu.S refused.S ring0.S)): \
+	tests/insn/case.inc tests/insn/insn.h
 
 .SECONDEXPANSION:
 $(O)/tests/insn: $$(insn_OBJS) $$(cases_OBJS)
