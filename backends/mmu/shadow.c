@@ -1,0 +1,300 @@
+/* The shadow's life, the guest's registers, and who sees supervisor pages. */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define POOL_LEAVES 32768u /* 64 GiB of guest memory mapped at a time */
+#define MAPS_RESERVED 1024u /* for everything else in this process */
+
+static void *reserve(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static bool overlaps(unsigned long from, unsigned long to)
+{
+    return (from < SHADOW_USER_HIGH && to > PAGE) ||
+           (from < SHADOW_KERNEL_HIGH && to > SHADOW_KERNEL_LOW);
+}
+
+/* Something of this process (a sanitizer's shadow, a fixed-address executable)
+ * may lie where guest memory must go. */
+static int check_windows(char why[REASON_MAX])
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned long from, to;
+    char line[512];
+    int err = 0;
+
+    while (maps && !err && fgets(line, sizeof(line), maps)) {
+        if (sscanf(line, "%lx-%lx", &from, &to) != 2 || !overlaps(from, to))
+            continue;
+        snprintf(why, REASON_MAX,
+                 "this process has something at %#lx, where guest memory goes",
+                 from);
+        err = -EBUSY;
+    }
+    if (maps)
+        fclose(maps);
+    return err;
+}
+
+static unsigned host_max_maps(void)
+{
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+    unsigned n;
+
+    if (!f || fscanf(f, "%u", &n) != 1)
+        n = 65530;
+    if (f)
+        fclose(f);
+    /* Hiding splits mappings for a while: a quarter is for that. */
+    return n > 4 * MAPS_RESERVED ? (n - MAPS_RESERVED) / 4 * 3 : n / 4;
+}
+
+struct shadow *shadow_create(const struct shadow_config *config,
+                             char why[REASON_MAX])
+{
+    struct shadow *s = calloc(1, sizeof(*s));
+
+    if (!s) {
+        snprintf(why, REASON_MAX, "no memory for the shadow");
+        return NULL;
+    }
+    s->cfg = *config;
+    s->frames_n = config->ram->size >> 12;
+    s->max_maps = config->max_maps ? config->max_maps : host_max_maps();
+    s->pool_size = POOL_LEAVES;
+    if (check_windows(why)) {
+        free(s);
+        return NULL;
+    }
+    s->frames = reserve(s->frames_n * sizeof(*s->frames));
+    s->pool = reserve(POOL_LEAVES * sizeof(*s->pool));
+    if (!s->frames || !s->pool) {
+        snprintf(why, REASON_MAX, "no memory for the shadow");
+        shadow_destroy(s);
+        return NULL;
+    }
+    return s;
+}
+
+void shadow_destroy(struct shadow *s)
+{
+    if (s->pool && s->frames)
+        shadow_flush(s);
+    for (unsigned t = 0; t < 256; t++) {
+        for (unsigned m = 0; s->top[t] && m < 512; m++)
+            free(s->top[t]->low[m]);
+        free(s->top[t]);
+    }
+    if (s->frames)
+        munmap(s->frames, s->frames_n * sizeof(*s->frames));
+    if (s->pool)
+        munmap(s->pool, POOL_LEAVES * sizeof(*s->pool));
+    free(s->uses);
+    free(s);
+}
+
+void shadow_host_error(struct shadow *s, int error)
+{
+    if (!s->error)
+        s->error = error;
+}
+
+void shadow_flush(struct shadow *s)
+{
+    entries_drop(s, 0, SHADOW_USER_HIGH);
+    entries_drop(s, SHADOW_KERNEL_LOW, SHADOW_KERNEL_HIGH);
+    s->visible_n = s->recent_n = 0;
+    s->visible_lost = false;
+}
+
+static void drop_clipped(struct shadow *s, uint64_t from, uint64_t size,
+                         uint64_t low, uint64_t high)
+{
+    uint64_t to = from + size;
+
+    if (to < from)
+        to = UINT64_MAX;
+    if (from < low)
+        from = low;
+    if (to > high)
+        to = high;
+    if (from < to)
+        entries_drop(s, from, to);
+}
+
+void shadow_drop_guest(struct shadow *s, gva_t gva, uint64_t size)
+{
+    if (size >> 48) {
+        shadow_flush(s);
+        return;
+    }
+    drop_clipped(s, gva, size, 0, SHADOW_USER_HIGH);
+    drop_clipped(s, gva + s->cfg.delta, size, SHADOW_KERNEL_LOW,
+                 SHADOW_KERNEL_HIGH);
+}
+
+/* ---- The guest's registers ------------------------------------------------ */
+
+/* Keep what hangs on top-level entries that are the same in both tables. */
+static void load_root(struct shadow *s, uint64_t cr3)
+{
+    const uint64_t *old = ram_ptr(s->cfg.ram, s->regs.cr3 & PTE_PHYS, PAGE);
+    const uint64_t *new = ram_ptr(s->cfg.ram, cr3 & PTE_PHYS, PAGE);
+    const uint64_t ignored = PTE_A;
+
+    s->regs.cr3 = cr3;
+    if (!old || !new) {
+        shadow_flush(s);
+        return;
+    }
+    if (old == new)
+        return;
+    for (uint64_t k = 0; k < 512; k++)
+        if ((old[k] ^ new[k]) & ~ignored)
+            shadow_drop_guest(s, canonical(k << 39), 1ull << 39);
+    /* What stays derives from this table now. */
+    trace_table(s, (uint32_t)((cr3 & PTE_PHYS) >> 12), 3, 0);
+}
+
+void shadow_set_regs(struct shadow *s, const struct walk_regs *regs)
+{
+    const uint64_t cr0 = CR0_PG | CR0_WP;
+    const uint64_t cr4 = CR4_PAE | CR4_PSE | CR4_SMEP | CR4_SMAP;
+
+    if ((s->regs.cr0 ^ regs->cr0) & cr0 || (s->regs.cr4 ^ regs->cr4) & cr4 ||
+        (s->regs.efer ^ regs->efer) & EFER_NXE) {
+        shadow_flush(s);
+        s->regs = *regs;
+        return;
+    }
+    if ((s->regs.cr3 ^ regs->cr3) & PTE_PHYS)
+        load_root(s, regs->cr3);
+    s->regs = *regs;
+}
+
+/* ---- Supervisor pages in a shared view ------------------------------------- */
+
+void shadow_seen(struct shadow *s, uint64_t host, unsigned n)
+{
+    struct run *last = s->visible_n ? &s->visible[s->visible_n - 1] : NULL;
+
+    if (last && last->host + last->n * PAGE == host) {
+        last->n += n;
+        return;
+    }
+    if (s->visible_n == VISIBLE_MAX) {
+        s->visible_lost = true;
+        return;
+    }
+    s->visible[s->visible_n].host = host;
+    s->visible[s->visible_n++].n = n;
+}
+
+/* Hide or show the pages of the run that are still there, group by group. */
+static void set_hidden(struct shadow *s, const struct run *r, bool hide)
+{
+    const unsigned mask = SH_SAME | SH_HIDDEN;
+    const unsigned want = SH_SUPER | (hide ? 0 : SH_HIDDEN);
+    uint64_t end = r->host + r->n * PAGE, at = r->host;
+
+    while (at < end) {
+        const struct sentry *e = entry_find(s, at);
+        uint64_t to = at + PAGE;
+        unsigned flags = e ? e->flags & mask : 0;
+
+        if ((flags & (SH_SUPER | SH_HIDDEN)) == want) {
+            while (to < end && to < leaf_end(at) &&
+                   (e = entry_find(s, to)) && (e->flags & mask) == flags)
+                to += PAGE;
+            entries_hide(s, at, (unsigned)((to - at) / PAGE), hide);
+            if (!hide)
+                shadow_seen(s, at, (unsigned)((to - at) / PAGE));
+        }
+        at = to;
+    }
+}
+
+static void hide_all(struct shadow *s)
+{
+    if (s->visible_lost) {
+        shadow_flush(s);
+        return;
+    }
+    for (unsigned k = 0; k < s->visible_n; k++)
+        set_hidden(s, &s->visible[k], true);
+    memcpy(s->recent, s->visible, s->visible_n * sizeof(s->visible[0]));
+    s->recent_n = s->visible_n;
+    s->visible_n = 0;
+}
+
+/* What the last stay in ring 0 used will be used again; now and then start from
+ * nothing, to find out what isn't any more. */
+static void show_recent(struct shadow *s)
+{
+    if (++s->stays % 32 == 0)
+        return;
+    for (unsigned k = 0; k < s->recent_n; k++)
+        set_hidden(s, &s->recent[k], false);
+}
+
+void shadow_set_cpl(struct shadow *s, unsigned cpl)
+{
+    bool was_user = s->cpl == 3, is_user = cpl == 3;
+
+    s->cpl = cpl;
+    if (was_user == is_user || s->cfg.delta)
+        return;
+    if (is_user)
+        hide_all(s);
+    else
+        show_recent(s);
+}
+
+/* ---- Code pages ------------------------------------------------------------ */
+
+void shadow_watch_code(struct shadow *s, gpa_t gpa)
+{
+    struct frame *fr;
+
+    if (gpa >> 12 >= s->frames_n)
+        return;
+    fr = &s->frames[gpa >> 12];
+    if (!fr->flags)
+        entries_protect_frame(s, (uint32_t)(gpa >> 12));
+    fr->flags |= FR_CODE;
+}
+
+void shadow_unwatch_code(struct shadow *s, gpa_t gpa)
+{
+    if (gpa >> 12 < s->frames_n)
+        s->frames[gpa >> 12].flags &= (uint8_t)~FR_CODE;
+}
+
+bool shadow_is_code(const struct shadow *s, gpa_t gpa)
+{
+    return gpa >> 12 < s->frames_n && s->frames[gpa >> 12].flags & FR_CODE;
+}
+
+bool shadow_is_traced(const struct shadow *s, gpa_t gpa)
+{
+    return gpa >> 12 < s->frames_n && s->frames[gpa >> 12].flags & FR_TRACED;
+}
+
+void shadow_stats(const struct shadow *s, struct shadow_stats *st)
+{
+    st->maps = s->maps;
+    st->max_maps = s->max_maps;
+    st->pages = s->pages;
+    st->traced = s->traced;
+    st->evictions = s->evictions;
+}
