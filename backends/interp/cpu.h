@@ -91,6 +91,7 @@ struct icpu {
     uint64_t seg_base[8];  /* FS and GS; the others stay 0 */
     uint8_t cpl;
     bool fx_live; /* guest FPU state is in the host's registers */
+    bool fx_ready; /* live, allowed, and all SSE exceptions masked */
     bool no_fpu;  /* CR0.EM, CR0.TS, CR4.OSFXSR: thunks must check */
     bool shadow;  /* the STI or MOV SS window */
     bool shadow_ss;

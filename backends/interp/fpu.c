@@ -3,6 +3,7 @@
 #include "event.h"
 #include "fx.h"
 #include "select.h"
+#include "tail.h"
 #include "thunk.h"
 
 #include <errno.h>
@@ -91,9 +92,9 @@ static void *big_operand(struct icpu *c, const struct insn *i, gva_t va,
     return mem_slow(c, i, va, size, i->seg, how);
 }
 
-static void thunk_general(struct icpu *c, const struct insn *i)
+static void general(struct icpu *c, const struct insn *i,
+                    const struct thunk *th)
 {
-    const struct thunk *th = (const struct thunk *)i->imm;
     unsigned how = 0;
     void *mem = NULL;
     gva_t va;
@@ -126,12 +127,24 @@ static void thunk_general(struct icpu *c, const struct insn *i)
         th->finish(mem);
     if (how & MEM_WRITE)
         mem_commit(c);
+    if (th->kind != THUNK_X87)
+        fx_set_ready(c);
     NEXT;
 }
 
+static void thunk_general(struct icpu *c, const struct insn *i)
+{
+    return general(c, i, (const struct thunk *)i->imm);
+}
+
+/* Where i->imm is a tail: its thunk stands before it. */
+static void thunk_tailed(struct icpu *c, const struct insn *i)
+{
+    return general(c, i, ((const struct thunk *const *)i->imm)[-1]);
+}
+
 /* The common case: plain SSE with a memory operand. i->reg is its size, i->rm the
- * address bits that must be zero; the thunk and its tail are in a pair that i->imm
- * points to. */
+ * address bits that must be zero, i->imm the tail. */
 #define SSE_M(name, tlb_get, ea)                                               \
     static void name(struct icpu *c, const struct insn *i)                     \
     {                                                                          \
@@ -140,8 +153,8 @@ static void thunk_general(struct icpu *c, const struct insn *i)
                                                                                \
         if (unlikely(!c->fx_ready || va & i->rm ||                             \
                      !tlb_get(c, va, i->reg, &p)))                             \
-            return thunk_general(c, i);                                        \
-        return ((const struct thunk *)i->imm)->tail(c, i, p);                  \
+            return thunk_tailed(c, i);                                         \
+        return ((tail_fn *)i->imm)(c, i, p);                                   \
     }
 SSE_M(sse_load_bd, tlb_read, ea_bd)
 SSE_M(sse_load_any, tlb_read, ea_any)
@@ -150,13 +163,12 @@ SSE_M(sse_store_any, tlb_write, ea_any)
 
 /* ---- Selection -------------------------------------------------------- */
 
-bool select_thunk(struct icpu *c, const struct x86_insn *x, struct insn *i,
-                  struct choice *ch)
+bool select_thunk(const struct x86_insn *x, struct insn *i, struct choice *ch)
 {
     const struct thunk *th;
+    tail_fn *tail;
     int err = thunk_get(&x->zi, x->zops, ch->bytes, &th);
 
-    (void)c;
     if (err == -ENOENT)
         return false;
     ch->faults = true;
@@ -175,6 +187,7 @@ bool select_thunk(struct icpu *c, const struct x86_insn *x, struct insn *i,
         ch->fn = (insn_fn *)(uintptr_t)tail;
         return true;
     }
+    i->imm = (int64_t)(intptr_t)tail;
     i->reg = (uint8_t)th->mem_size;
     i->rm = (uint8_t)(th->align - 1);
     if (th->access & THUNK_STORE)

@@ -27,7 +27,17 @@ static inline void fx_leave(struct icpu *c)
                  : "=m"(c->fx)
                  : "m"(c->host_mxcsr)
                  : "memory");
-    c->fx_live = false;
+    c->fx_live = c->fx_ready = false;
+}
+
+/* After anything that may have changed MXCSR, CR0 or CR4. */
+static inline void fx_set_ready(struct icpu *c)
+{
+    uint32_t mxcsr = 0;
+
+    if (c->fx_live)
+        asm volatile("stmxcsr %0" : "=m"(mxcsr));
+    c->fx_ready = c->fx_live && !c->no_fpu && (mxcsr & 0x1f80) == 0x1f80;
 }
 
 #endif

@@ -100,6 +100,7 @@ void mem_update_mode(struct icpu *c)
     c->ac_check =
         c->cpl == 3 && c->cr0 & CR0_AM && c->rflags & FL_AC;
     c->no_fpu = c->cr0 & (CR0_EM | CR0_TS) || !(c->cr4 & CR4_OSFXSR);
+    c->fx_ready = false; /* until a thunk has looked */
     c->tlb = c->tlbs[c->ac_check ? 2 : c->cpl == 3].e;
 }
 

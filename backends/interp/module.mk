@@ -2,7 +2,8 @@
 interp_GUEST_FPU := alu atomic bits block control control_regs cpuid desc \
                     event far fpu fused mmu mov msr muldiv port run seg \
                     shift stack string system
-interp_HOST_FPU := interp select step translate thunk thunk_arena
+interp_HOST_FPU := interp select step tail translate thunk thunk_arena \
+                   thunk_rewrite
 
 backend_SRCS += $(patsubst %,backends/interp/%.c,$(interp_GUEST_FPU) \
                                                  $(interp_HOST_FPU))

@@ -38,8 +38,7 @@ static void fill_operands(const struct x86_insn *x, struct insn *i)
 
 /* System instructions come first: some are forms of MOV, PUSH and POP. What
  * nobody claims isn't in x86-64-v2. */
-void select_insn(struct icpu *c, const struct x86_insn *x, struct insn *i,
-                 struct choice *ch)
+void select_insn(const struct x86_insn *x, struct insn *i, struct choice *ch)
 {
     fill_operands(x, i);
     ch->fn = ch->nf = NULL;
@@ -56,7 +55,7 @@ void select_insn(struct icpu *c, const struct x86_insn *x, struct insn *i,
         return;
     if (select_stack(x, i, ch) || select_control(x, i, ch))
         return;
-    if (select_thunk(c, x, i, ch))
+    if (select_thunk(x, i, ch))
         return;
     ch->fn = raise_ud;
     ch->ends = ch->faults = true;

@@ -21,8 +21,7 @@ struct choice {
 
 /* Fill ch and the operand fields of i (fn, len and idx are the caller's). Each
  * select_*() handles a family and returns false for what isn't in it. */
-void select_insn(struct icpu *c, const struct x86_insn *x, struct insn *i,
-                 struct choice *ch);
+void select_insn(const struct x86_insn *x, struct insn *i, struct choice *ch);
 
 bool select_alu(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_mov(const struct x86_insn *x, struct insn *i, struct choice *ch);
@@ -41,8 +40,7 @@ bool select_system(const struct x86_insn *x, struct insn *i,
                    struct choice *ch);
 bool select_far(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_port(const struct x86_insn *x, struct insn *i, struct choice *ch);
-bool select_thunk(struct icpu *c, const struct x86_insn *x, struct insn *i,
-                  struct choice *ch);
+bool select_thunk(const struct x86_insn *x, struct insn *i, struct choice *ch);
 
 /* Operand forms of two-operand instructions: destination, source; memory as plain
  * base + displacement, or any address. */

@@ -115,7 +115,7 @@ static enum added add_insn(struct builder *bu)
 
     ch.bytes = bytes;
     ch.next = bu->rip + x.len;
-    select_insn(bu->c, &x, i, &ch);
+    select_insn(&x, i, &ch);
     if (ch.shadow && b->n == BLOCK_MAX - 1)
         return NOT_ADDED;
     i->fn = ch.fn;
