@@ -90,6 +90,10 @@ void shadow_set_regs(struct shadow *s, const struct walk_regs *regs);
  * that don't look like a page-table update end the trace of their page. */
 void shadow_written(struct shadow *s, gpa_t gpa, uint64_t len, unsigned cpl);
 
+/* The page at gpa is about to be written by what can't be an update of a table,
+ * such as a string instruction: if it is traced, forget that it was a table. */
+void shadow_end_trace(struct shadow *s, gpa_t gpa);
+
 /* ---- delta = 0 only ------------------------------------------------------ */
 
 /* The guest's privilege is cpl from here on. Each call that changes it costs

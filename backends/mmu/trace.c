@@ -197,3 +197,9 @@ void shadow_written(struct shadow *s, gpa_t gpa, uint64_t len, unsigned cpl)
         len -= n;
     }
 }
+
+void shadow_end_trace(struct shadow *s, gpa_t gpa)
+{
+    if (gpa >> 12 < s->frames_n && s->frames[gpa >> 12].flags & FR_TRACED)
+        trace_end(s, (uint32_t)(gpa >> 12));
+}

@@ -1,0 +1,2 @@
+# Trap-and-emulate.
+backend_SRCS += $(addprefix backends/direct/,direct.c emulate.c trap.c)
