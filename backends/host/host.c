@@ -67,6 +67,11 @@ bool host_cpuid_faults(void)
     return cpuid_faults;
 }
 
+bool host_on_stack(uint64_t address)
+{
+    return address - (uintptr_t)stack < STACK_SIZE;
+}
+
 static int make_stack(void)
 {
     stack_t ss = {.ss_size = STACK_SIZE};

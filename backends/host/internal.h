@@ -23,6 +23,9 @@ void host_unwind(void) __attribute__((noreturn));
 void host_on_signal(int sig, siginfo_t *info, ucontext_t *uc, uint64_t fs,
                     uint64_t gs);
 
+/* Is this an address of the signal stack? */
+bool host_on_stack(uint64_t address);
+
 /* signals.c: handlers on and off. */
 int host_signals_install(void);
 void host_signals_remove(void);

@@ -164,6 +164,16 @@ static bool of_the_code(int sig, const siginfo_t *info)
     return info->si_code > 0;
 }
 
+/* Was the guest's code interrupted? Two signals may come at once: then the
+ * second finds the first one's handler at its first instruction. */
+static bool was_guest(const struct host_cpu *h, const ucontext_t *uc)
+{
+    return h->in_guest &&
+           !host_on_stack((uint64_t)uc->uc_mcontext.gregs[REG_RSP]) &&
+           !within((uint64_t)uc->uc_mcontext.gregs[REG_RIP], host_enter_begin,
+                   host_enter_end);
+}
+
 void host_on_signal(int sig, siginfo_t *info, ucontext_t *uc, uint64_t fs,
                     uint64_t gs)
 {
@@ -171,16 +181,10 @@ void host_on_signal(int sig, siginfo_t *info, ucontext_t *uc, uint64_t fs,
 
     if (!h || (sig == HOST_SIGNAL && kick_on_the_way(uc)))
         return;
-    if (sig == HOST_SIGNAL ? !h->in_guest
-                           : !h->in_guest || !of_the_code(sig, info)) {
+    if (!was_guest(h, uc) ||
+        (sig != HOST_SIGNAL && !of_the_code(sig, info))) {
         if (sig != HOST_SIGNAL)
             pass_on(sig, info, uc);
-        return;
-    }
-    if (sig != HOST_SIGNAL &&
-        within((uint64_t)uc->uc_mcontext.gregs[REG_RIP], host_enter_begin,
-               host_enter_end)) {
-        pass_on(sig, info, uc);
         return;
     }
     h->trap.begin = __rdtsc();
