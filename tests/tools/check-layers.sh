@@ -19,7 +19,11 @@ allowed() {
 		backends/machine/) echo "$common $dir backends/x86/ backends/devices/" ;;
 		backends/devices/) echo "$common $dir backends/machine/" ;;
 		backends/interp/) echo "$common $dir backends/x86/" ;;
-		*) echo "$common $dir backends/x86/ backends/machine/ backends/interp/step.h" ;;
+		backends/mmu/) echo "$common $dir backends/x86/" ;;
+		backends/host/) echo "$common $dir backends/mmu/ backends/interp/step.h" ;;
+		backends/direct/ | backends/bt/)
+			echo "$common $dir backends/x86/ backends/mmu/ backends/host/ backends/interp/step.h" ;;
+		*) echo "$common $dir backends/x86/ backends/machine/" ;;
 		esac ;;
 	backends/*) echo 'backends/backend.h backends/events.h backends/state.h' ;;
 	harness/*) echo 'harness/ guest/abi/ backends/backend.h backends/events.h backends/state.h backends/machine/machine.h backends/kvm/probe.h backends/foreign/' ;;
