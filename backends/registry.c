@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-extern const struct backend backend_native, backend_interp, backend_kvm,
-    backend_qemu_tcg, backend_qemu_kvm;
+extern const struct backend backend_native, backend_interp, backend_direct,
+    backend_kvm, backend_qemu_tcg, backend_qemu_kvm;
 
 const struct backend *const backends[] = {
-    &backend_native,   &backend_interp,   &backend_kvm,
-    &backend_qemu_tcg, &backend_qemu_kvm, NULL,
+    &backend_native, &backend_interp,   &backend_direct,
+    &backend_kvm,    &backend_qemu_tcg, &backend_qemu_kvm,
+    NULL,
 };
 
 const struct backend *backend_find(const char *name)
