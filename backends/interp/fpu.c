@@ -92,6 +92,34 @@ static void *big_operand(struct icpu *c, const struct insn *i, gva_t va,
     return mem_slow(c, i, va, size, i->seg, how);
 }
 
+/* The x87 pointers, which the host keeps for the thunk instead. */
+static void keep_pointers(struct icpu *c, const struct insn *i,
+                          const struct thunk *th, void *mem)
+{
+    switch (th->pointers) {
+    case X87_SETS:
+        c->x87.ip = insn_rip(i);
+        c->x87.op = th->fop;
+        if (th->mem_size)
+            c->x87.dp = ea_offset(c, i);
+        break;
+    case X87_LOADS:
+        x87_last_load(&c->x87, th->layout, mem);
+        break;
+    case X87_STORES:
+        x87_last_store(&c->x87, th->layout, mem);
+        break;
+    case X87_STORES_CLEARS:
+        x87_last_store(&c->x87, th->layout, mem);
+        /* fall through */
+    case X87_CLEARS:
+        c->x87 = (struct x87_last){0};
+        break;
+    default:
+        break;
+    }
+}
+
 static void general(struct icpu *c, const struct insn *i,
                     const struct thunk *th)
 {
@@ -125,6 +153,8 @@ static void general(struct icpu *c, const struct insn *i,
         return;
     if (th->finish)
         th->finish(mem);
+    if (th->pointers)
+        keep_pointers(c, i, th, mem);
     if (how & MEM_WRITE)
         mem_commit(c);
     if (th->kind != THUNK_X87)
@@ -161,12 +191,18 @@ SSE_M(sse_load_any, tlb_read, ea_any)
 SSE_M(sse_store_bd, tlb_write, ea_bd)
 SSE_M(sse_store_any, tlb_write, ea_any)
 
+/* The instruction exists, but its thunk doesn't. */
+static void no_thunk(struct icpu *c, const struct insn *i)
+{
+    sync_before(c, i);
+    emulation_fails(c, i, "no room for another host thunk");
+}
+
 /* ---- Selection -------------------------------------------------------- */
 
 bool select_thunk(const struct x86_insn *x, struct insn *i, struct choice *ch)
 {
     const struct thunk *th;
-    tail_fn *tail;
     int err = thunk_get(&x->zi, x->zops, ch->bytes, &th);
 
     if (err == -ENOENT)
@@ -174,25 +210,33 @@ bool select_thunk(const struct x86_insn *x, struct insn *i, struct choice *ch)
     ch->faults = true;
     ch->counted = true;
     if (err) {
-        ch->fn = raise_ud;
+        ch->fn = err == -EINVAL ? raise_ud : no_thunk;
         ch->ends = true;
         return true;
     }
     i->imm = (int64_t)(intptr_t)th;
     ch->fn = thunk_general;
-    tail = tail_get(x, ch->bytes, th, thunk_general);
+    tail_get_body(x, ch->bytes, th, &ch->tail);
+    return true;
+}
+
+void thunk_join(struct insn *i, const struct tail_body *const *bodies,
+                unsigned n)
+{
+    const struct thunk *th = (const struct thunk *)i->imm;
+    tail_fn *tail = tail_make(bodies, n, th, thunk_general);
+
     if (!tail)
-        return true;
+        return;
     if (!th->mem_size) {
-        ch->fn = (insn_fn *)(uintptr_t)tail;
-        return true;
+        i->fn = (insn_fn *)(uintptr_t)tail;
+        return;
     }
     i->imm = (int64_t)(intptr_t)tail;
     i->reg = (uint8_t)th->mem_size;
     i->rm = (uint8_t)(th->align - 1);
     if (th->access & THUNK_STORE)
-        ch->fn = mem_simple(i) ? sse_store_bd : sse_store_any;
+        i->fn = mem_simple(i) ? sse_store_bd : sse_store_any;
     else
-        ch->fn = mem_simple(i) ? sse_load_bd : sse_load_any;
-    return true;
+        i->fn = mem_simple(i) ? sse_load_bd : sse_load_any;
 }

@@ -43,6 +43,7 @@ void select_insn(const struct x86_insn *x, struct insn *i, struct choice *ch)
     fill_operands(x, i);
     ch->fn = ch->nf = NULL;
     ch->fused = NULL;
+    ch->tail.len = 0;
     ch->cc = -1;
     ch->ends = ch->counted = ch->shadow = false;
     ch->faults = x->has_mem;

@@ -3,6 +3,8 @@
 #define TM_INTERP_SELECT_H
 
 #include "cpu.h"
+#include "tail.h"
+
 #include "../x86/decode.h"
 
 /* What the translator must know about an instruction besides its handler. */
@@ -12,6 +14,7 @@ struct choice {
     insn_fn *fn;
     insn_fn *nf;              /* the same without flags, or NULL */
     insn_fn *const *fused;    /* with the Jcc behind it, by condition, or NULL */
+    struct tail_body tail;    /* SSE: len is not 0 where it can be in a tail */
     int cc;                   /* Jcc: its condition, else -1 */
     bool ends;                /* the handler never goes to the next slot */
     bool faults;              /* may raise an exception */
@@ -41,6 +44,11 @@ bool select_system(const struct x86_insn *x, struct insn *i,
 bool select_far(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_port(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_thunk(const struct x86_insn *x, struct insn *i, struct choice *ch);
+
+/* Let i, for which select_thunk() gave ch->tail, and the n - 1 instructions behind
+ * it run as one tail. */
+void thunk_join(struct insn *i, const struct tail_body *const *bodies,
+                unsigned n);
 
 /* Operand forms of two-operand instructions: destination, source; memory as plain
  * base + displacement, or any address. */

@@ -44,12 +44,15 @@ static void emit_guard(struct emit *e, insn_fn *slow)
 }
 
 /* mov rax, [rsi + size]; add rsi, size; jmp rax */
-static void emit_next(struct emit *e)
+static void emit_next(struct emit *e, unsigned n)
 {
-    _Static_assert(sizeof(struct insn) < 128, "an 8-bit displacement");
+    uint32_t size = n * (uint32_t)sizeof(struct insn);
+
     _Static_assert(offsetof(struct insn, fn) == 0, "fn is loaded from there");
-    EMIT(e, 0x48, 0x8b, 0x46, sizeof(struct insn));
-    EMIT(e, 0x48, 0x83, 0xc6, sizeof(struct insn));
+    EMIT(e, 0x48, 0x8b, 0x86);
+    emit32(e, size);
+    EMIT(e, 0x48, 0x81, 0xc6);
+    emit32(e, size);
     EMIT(e, 0xff, 0xe0);
 }
 
@@ -68,26 +71,44 @@ static bool suitable(const struct x86_insn *x, const struct thunk *th)
                                 ZYDIS_OPERAND_ENCODING_MODRM_RM;
 }
 
-tail_fn *tail_get(const struct x86_insn *x, const uint8_t *bytes,
-                  const struct thunk *th, insn_fn *slow)
+void tail_get_body(const struct x86_insn *x, const uint8_t *bytes,
+                   const struct thunk *th, struct tail_body *body)
 {
     struct emit e = {.len = 0};
-    const struct thunk *out;
     struct rewrite rw;
 
+    body->len = 0;
     if (!suitable(x, th) ||
         !thunk_rewrite(&rw, &x->zi, x->zops, bytes, RDX))
-        return NULL;
-    emit(&e, &th, sizeof(th));
-    if (!th->mem_size)
-        emit_guard(&e, slow);
+        return;
     if (rw.gpr >= 0 && (rw.acts & ZYDIS_OPERAND_ACTION_MASK_READ ||
                         rw.gpr_bits < 32))
         emit_gpr(&e, 0x8b, rw.gpr);
     emit(&e, rw.code, rw.len);
     if (rw.gpr >= 0 && rw.acts & ZYDIS_OPERAND_ACTION_MASK_WRITE)
         emit_gpr(&e, 0x89, rw.gpr);
-    emit_next(&e);
+    if (e.len > sizeof(body->code))
+        return;
+    memcpy(body->code, e.code, e.len);
+    body->len = (uint8_t)e.len;
+    body->mem = th->mem_size != 0;
+}
+
+tail_fn *tail_make(const struct tail_body *const *bodies, unsigned n,
+                   const struct thunk *th, insn_fn *slow)
+{
+    struct emit e = {.len = 0};
+    const struct thunk *out;
+
+    _Static_assert(8 + 21 + TAIL_MAX * sizeof(bodies[0]->code) + 16 <=
+                       THUNK_MAX,
+                   "the longest tail fits");
+    emit(&e, &th, sizeof(th));
+    if (!bodies[0]->mem)
+        emit_guard(&e, slow);
+    for (unsigned k = 0; k < n; k++)
+        emit(&e, bodies[k]->code, bodies[k]->len);
+    emit_next(&e, n);
     if (thunk_arena_insert(th, e.code, e.len, &out))
         return NULL;
     return (tail_fn *)((uintptr_t)out->run + sizeof(th));

@@ -24,7 +24,7 @@ static const uint8_t fault_exit[] = {0xc3}; /* ret */
 struct node {
     struct thunk thunk; /* first: a thunk is its node */
     struct node *next;
-    uint8_t len;
+    uint16_t len;
 };
 
 static struct {
@@ -182,7 +182,7 @@ static int find_or_add(const struct thunk *t, const uint8_t *code,
     memcpy(arena.write + arena.used, code, len);
     n->thunk = *t;
     n->thunk.run = (thunk_fn *)(arena.exec + arena.used);
-    n->len = (uint8_t)len;
+    n->len = (uint16_t)len;
     arena.used += (len + 15) & ~15u;
     n->next = arena.buckets[h & arena.mask];
     arena.buckets[h & arena.mask] = n;

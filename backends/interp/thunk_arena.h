@@ -4,7 +4,7 @@
 
 #include "thunk.h"
 
-#define THUNK_MAX 64u /* bytes of the longest thunk, with room to spare */
+#define THUNK_MAX 320u /* bytes of the longest piece of code */
 
 /* The one thunk with this code: what a thunk does, and all that describes it,
  * follows from its code. t->run is filled in here. The code is position

@@ -10,6 +10,7 @@
 struct note {
     insn_fn *nf;
     insn_fn *const *fused;
+    struct tail_body tail;
     uint16_t read, written;
     int cc;
     bool barrier; /* all flags must be right before it */
@@ -29,6 +30,7 @@ static void take_note(struct note *n, const struct x86_insn *x,
 {
     n->nf = ch->nf;
     n->fused = ch->fused;
+    n->tail = ch->tail;
     n->cc = ch->cc;
     n->read = x->fl_read;
     n->written = ch->counted ? 0 : x->fl_written;
@@ -58,6 +60,26 @@ static void fuse(struct builder *bu)
     for (int k = 0; k + 1 < bu->b->n; k++)
         if (bu->notes[k].fused && bu->notes[k + 1].cc >= 0)
             bu->b->insn[k].fn = bu->notes[k].fused[bu->notes[k + 1].cc];
+}
+
+/* Each SSE instruction takes the register-only ones behind it into its tail. */
+static void join_tails(struct builder *bu)
+{
+    const struct tail_body *bodies[TAIL_MAX];
+    int n;
+
+    for (int k = 0; k < bu->b->n; k += n) {
+        n = 1;
+        if (!bu->notes[k].tail.len)
+            continue;
+        bodies[0] = &bu->notes[k].tail;
+        while (n < (int)TAIL_MAX && k + n < bu->b->n &&
+               bu->notes[k + n].tail.len && !bu->notes[k + n].tail.mem) {
+            bodies[n] = &bu->notes[k + n].tail;
+            n++;
+        }
+        thunk_join(&bu->b->insn[k], bodies, (unsigned)n);
+    }
 }
 
 /* An instruction that begins at the end of a page: its bytes in one piece. False:
@@ -171,6 +193,7 @@ struct block *block_translate(struct icpu *c, uint64_t rip,
     close_block(&bu);
     drop_dead_flags(&bu);
     fuse(&bu);
+    join_tails(&bu);
     c->vm.events.count[EV_DECODE]++;
     /* Where the second page isn't RAM, the block lives for this time only. */
     if (bu.b->flags & BLOCK_XPAGE && !bu.b->host2)
