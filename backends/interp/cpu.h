@@ -6,6 +6,7 @@
 #include "../x86/flags.h"
 #include "step.h"
 #include "tlb.h"
+#include "x87_last.h"
 
 /*
  * The guest's x87, MMX and SSE registers are the host's while guest code runs,
@@ -112,7 +113,8 @@ struct icpu {
     uint64_t retired_base; /* vm.retired when budget was budget_start */
     uint64_t counted;      /* of vm.retired, in EV_INSN_RETIRED */
     uint64_t user_mark;    /* vm.retired at the last change of CPL */
-    struct x86_fx fx;      /* when !fx_live */
+    struct x86_fx fx;      /* when !fx_live; but its pointers are here: */
+    struct x87_last x87;
     uint32_t host_mxcsr;
 
     /* Writes that cannot go straight to RAM. */

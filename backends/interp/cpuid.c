@@ -15,8 +15,8 @@
     (1u << 0 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 |     \
      1u << 9 | 1u << 11 | 1u << 13 | 1u << 15 | 1u << 16 | 1u << 19 |          \
      1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
-/* Leaf 7, EBX: FSGSBASE, SMEP, SMAP. ECX: UMIP. */
-#define FEATURES7_EBX (1u << 0 | 1u << 7 | 1u << 20)
+/* Leaf 7, EBX: FSGSBASE, SMEP, no x87 selectors, SMAP. ECX: UMIP. */
+#define FEATURES7_EBX (1u << 0 | 1u << 7 | 1u << 13 | 1u << 20)
 #define FEATURES7_ECX (1u << 2)
 /* Leaf 0x80000001, ECX: LAHF. EDX: SYSCALL, NX, 1 GiB pages, RDTSCP, long mode;
  * AMD repeats leaf 1's there, which nobody needs. */

@@ -152,6 +152,7 @@ static int get_state(struct vm *vm, struct x86_state *s)
     s->apic_base = c->apic_base;
     s->tsc_deadline = c->tsc_deadline;
     s->fx = c->fx;
+    x87_last_store(&c->x87, X87_FX64, (uint8_t *)&s->fx);
     s->halted = c->halted;
     s->int_shadow = c->shadow;
     return 0;
@@ -191,6 +192,7 @@ static int set_state(struct vm *vm, const struct x86_state *s)
     c->apic_base = s->apic_base;
     c->tsc_deadline = s->tsc_deadline;
     c->fx = s->fx;
+    x87_last_load(&c->x87, X87_FX64, (const uint8_t *)&s->fx);
     c->halted = s->halted;
     c->shadow = s->int_shadow;
     c->shadow_ss = false;

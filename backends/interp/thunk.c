@@ -248,6 +248,12 @@ static void describe(struct thunk *t, const ZydisDecodedInstruction *in,
      * so it sees the guest's. */
     if (kind == THUNK_X87 && ((f && f->tested) || t->flags_written))
         t->flags_read = STATUS_FLAGS;
+    if (kind == THUNK_X87 || kind == THUNK_FXSR) {
+        t->pointers = x87_pointers_of(in);
+        t->layout = x87_layout_of(in);
+        t->fop = (uint16_t)((in->opcode & 7) << 8 | in->raw.modrm.mod << 6 |
+                            in->raw.modrm.reg << 3 | in->raw.modrm.rm);
+    }
     switch (in->mnemonic) {
     case ZYDIS_MNEMONIC_LDMXCSR:
         t->check = check_mxcsr;

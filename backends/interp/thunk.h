@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <Zydis/Zydis.h>
+#include "x87_last.h"
 
 /* A thunk is the guest's instruction itself with its memory operand redirected
  * to [mem] and its general registers redirected to gpr[]. It runs on the XMM,
@@ -47,6 +47,9 @@ struct thunk {
     uint8_t align;     /* a guest address not a multiple of this is #GP(0);
                           checked before the page walk */
     uint8_t kind;      /* enum thunk_kind */
+    uint8_t pointers;  /* enum x87_pointers: what it does with x87_last, which */
+    uint8_t layout;    /* enum x87_layout      the caller does after run */
+    uint16_t fop;      /* X87_SETS: the opcode to remember */
     /* An unmasked x87 exception that is pending is raised before the operand
      * is touched. The thunk raises it by itself; but where the operand's page
      * faults, ask thunk_x87_pending() first. */
