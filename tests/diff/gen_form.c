@@ -291,6 +291,15 @@ static bool prepare(struct gen *g, const ZydisDecodedInstruction *in,
     }
 }
 
+static void tidy_up(struct gen *g, const ZydisDecodedInstruction *in,
+                    uint32_t address, uint64_t rdi)
+{
+    if (in->mnemonic == ZYDIS_MNEMONIC_MASKMOVQ)
+        gen_load(g, RDI, (uint32_t)rdi); /* as before, also if jumped over */
+    else
+        wipe_pointers(g, in, address);
+}
+
 static void string_form(struct gen *g, const struct form *f)
 {
     bool rep = f->prefix[0] >= 0xf2 || f->prefix[1] >= 0xf2;
@@ -313,6 +322,7 @@ void gen_form(struct gen *g, const struct form *f)
     ZydisDecodedInstruction in;
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
     unsigned size = 0, before = g->s->n;
+    uint64_t rdi = g->value[RDI];
     uint32_t address;
     bool lock = f->mem && rng_percent(&g->rng, 15);
 
@@ -350,5 +360,5 @@ void gen_form(struct gen *g, const struct form *f)
         g->undefined = g->s->undefined[before];
         return;
     }
-    wipe_pointers(g, &in, address);
+    tidy_up(g, &in, address, rdi);
 }

@@ -253,4 +253,60 @@ CASE "movnti"
 	movnti %rax, DATA + 3
 	movnti %ecx, DATA + 64
 
+/* ---- The x87 pointers ---- */
+
+/* CPUs differ in when they forget them, and process switches make them do so:
+ * the backend must do as the manual says. */
+CASE "fnstenv shows the last x87 instruction", vector=BP, flags=INSN_BACKEND_ONLY
+	fninit
+1:	fldl DATA + 64
+	fnstcw DATA + 128
+	fnstenv DATA
+	lea 1b(%rip), %eax
+	cmp %eax, DATA + 12
+	jne 2f
+	cmpl $0x5040000, DATA + 16
+	jne 2f
+	cmpl $DATA + 64, DATA + 20
+	jne 2f
+	int3
+2:	ud2
+CASE "fxsave64 shows the last x87 instruction", vector=BP, flags=INSN_BACKEND_ONLY
+	fninit
+	flds DATA + 80
+1:	fchs
+	fxsave64 DATA
+	lea 1b(%rip), %rax
+	cmp %rax, DATA + 8
+	jne 2f
+	cmpw $0x1e0, DATA + 6
+	jne 2f
+	cmpq $DATA + 80, DATA + 16
+	jne 2f
+	cmpl $0xffff, DATA + 28
+	jne 2f
+	int3
+2:	ud2
+CASE "fldenv loads the pointers, fnsave and fninit clear them", vector=BP, flags=INSN_BACKEND_ONLY
+	fninit
+	fnstenv DATA
+	cmpl $0, DATA + 12
+	jne 2f
+	movl $0x12345678, DATA + 12
+	movl $0x1230000, DATA + 16
+	movl $0x9abcdef0, DATA + 20
+	fldenv DATA
+	fnsave DATA + 64
+	cmpl $0x12345678, DATA + 64 + 12
+	jne 2f
+	cmpl $0x1230000, DATA + 64 + 16
+	jne 2f
+	cmpl $0x9abcdef0, DATA + 64 + 20
+	jne 2f
+	fnstenv DATA
+	cmpq $0, DATA + 12
+	jne 2f
+	int3
+2:	ud2
+
 CASES_END
