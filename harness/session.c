@@ -343,7 +343,7 @@ static int open_journal(struct session *s, uint64_t hash, char why[REASON_MAX])
         if (!path)
             cli_say("no journal can be written, neither beside %s nor in %s",
                     output, temp_dir());
-        else if (journal_moved(s->journal) && strcmp(output, "-"))
+        else if (journal_moved(s->journal))
             cli_say("nothing can be written beside %s; the journal is %s",
                     output, path);
         adopt_rows(s, old);
@@ -402,7 +402,8 @@ int session_run(struct session *s, const struct session_options *options,
     json_object_set_new(s->file, RF_HOST, hostfacts_json(&s->host, primitives));
     config = config_json(s);
     json_object_set_new(s->file, RF_CONFIG, config);
-    if (options->output) {
+    /* What goes down a pipe can't be resumed. */
+    if (options->output && strcmp(options->output, "-")) {
         err = open_journal(s, config_hash(config, options->events), why);
         if (err)
             return err;
@@ -429,7 +430,7 @@ int session_save(struct session *s, char why[REASON_MAX])
     if (!s->options->output)
         return 0;
     err = result_save(s->file, s->options->output, why);
-    if (!err && !s->interrupted) {
+    if (!err && !s->interrupted && s->journal) {
         journal_close(s->journal, true);
         s->journal = NULL;
     }

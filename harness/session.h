@@ -27,7 +27,7 @@ struct session {
     json_t *file; /* the result file under construction */
     unsigned rounds;
     bool interrupted;
-    struct journal *journal; /* NULL without an output file */
+    struct journal *journal; /* NULL without an output file to resume */
     char *scratch;           /* temporary directory, or NULL */
     char *disk;              /* the disk image in it, or NULL */
     struct progress *progress;

@@ -46,6 +46,9 @@ load common
 @test "-o - writes the file to standard output, tables elsewhere" {
     quick -o - 2> err | jq -e '.runs | length == 2'
     grep -q "TSC ticks per operation" err
+    # A reader that goes away leaves nothing behind either.
+    quick -o - 2> /dev/null | head -c 1 > /dev/null || true
+    [ -z "$(ls tmp)" ]
 }
 
 @test "missing directories of the output are made" {
