@@ -358,6 +358,7 @@ void gen_form(struct gen *g, const struct form *f)
         g->s->n = before;
         stream_analyse(g->s);
         g->undefined = g->s->undefined[before];
+        g->value[RDI] = rdi;
         return;
     }
     tidy_up(g, &in, address, rdi);
