@@ -33,16 +33,16 @@ static void text(uint32_t *out, const char *s, unsigned n)
 static void leaf(struct icpu *c, uint32_t eax, uint32_t ecx, uint32_t r[4])
 {
     static const char brand[48] = "Trapmark interpreted x86-64-v2 CPU";
-    uint32_t a, b, cc, d;
+    static uint32_t vendor[4]; /* asked once: CPUID exits where we are a guest */
 
     r[0] = r[1] = r[2] = r[3] = 0;
     switch (eax) {
     case 0: /* the vendor is the host's: guests choose by it what to execute */
-        __cpuid(0, a, b, cc, d);
+        if (!vendor[1])
+            __cpuid(0, vendor[0], vendor[1], vendor[2], vendor[3]);
         r[0] = 0xd;
-        r[1] = b;
-        r[2] = cc;
-        r[3] = d;
+        for (int k = 1; k < 4; k++)
+            r[k] = vendor[k];
         break;
     case 1:
         r[0] = 0x00a20f10; /* family 19h */
