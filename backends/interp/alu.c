@@ -208,7 +208,6 @@ static insn_fn *const handlers_nf[9][4][2] = {
 #define INC(d) asm(FLAGS_IN "inc %0\n\t" FLAGS_OUT : "+r"(d), "+a"(fl)::"cc")
 #define DEC(d) asm(FLAGS_IN "dec %0\n\t" FLAGS_OUT : "+r"(d), "+a"(fl)::"cc")
 #define NEG(d) asm("neg %0\n\t" FLAGS_OUT : "+r"(d), "=a"(fl)::"cc")
-#define NOT(d) (d = (typeof(d))~d)
 
 #define BODY_UNARY(FN, ATTR, GET_R, GET_W, COMMIT, SLOW, OP, N)                \
     ATTR void FN(struct icpu *c, const struct insn *i)                         \
@@ -241,7 +240,29 @@ static insn_fn *const handlers_nf[9][4][2] = {
 SIZES(UNARY_N, inc, INC)
 SIZES(UNARY_N, dec, DEC)
 SIZES(UNARY_N, neg, NEG)
-SIZES(UNARY_N, not, NOT)
+/* NOT leaves the flags alone. */
+#define BODY_NOT(FN, ATTR, GET_R, GET_W, COMMIT, SLOW, N)                      \
+    ATTR void FN(struct icpu *c, const struct insn *i)                         \
+    {                                                                          \
+        gva_t va = ea_any(c, i);                                               \
+        u##N##a *p;                                                            \
+                                                                               \
+        GET_W(p, N / 8, va, SLOW);                                             \
+        *p = (uint##N##_t)~*p;                                                 \
+        COMMIT;                                                                \
+        NEXT;                                                                  \
+    }
+#define NOT_N(N)                                                               \
+    static void not_r_##N(struct icpu *c, const struct insn *i)                \
+    {                                                                          \
+        SET##N(i->reg, ~R##N(i->reg));                                         \
+        NEXT;                                                                  \
+    }                                                                          \
+    MEM_HANDLER(not_m_##N, BODY_NOT, N)
+NOT_N(8)
+NOT_N(16)
+NOT_N(32)
+NOT_N(64)
 
 #define TABLE1(op)                                                             \
     {{op##_r_8, op##_r_16, op##_r_32, op##_r_64},                              \

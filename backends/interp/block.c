@@ -126,6 +126,14 @@ void jump_link(struct icpu *c, const struct insn *i)
     return b->insn[0].fn(c, b->insn);
 }
 
+/* The budget is paid, and used up or the branch isn't linked. */
+void take_slow(struct icpu *c, const struct insn *i)
+{
+    if (c->budget >= 0 && i->seg)
+        return jump_link(c, i);
+    return jump_to(c, (uint64_t)i->disp);
+}
+
 /* ---- The ends of a block ---------------------------------------------- */
 
 /* The slot behind a block's last instruction: goes on at i->disp. */
@@ -136,9 +144,7 @@ void block_next(struct icpu *c, const struct insn *i)
     c->budget -= i->idx;
     if (likely(b && c->budget >= 0))
         return b->insn[0].fn(c, b->insn);
-    if (c->budget >= 0 && i->seg)
-        return jump_link(c, i);
-    return jump_to(c, (uint64_t)i->disp);
+    return take_slow(c, i);
 }
 
 /* Every slot of an invalidated block, the one after the very store included. */

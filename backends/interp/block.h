@@ -39,6 +39,7 @@ static inline void smc_written(struct icpu *c, gpa_t gpa, unsigned len)
 
 void jump_slow(struct icpu *c, uint64_t rip);
 void jump_link(struct icpu *c, const struct insn *i);
+void take_slow(struct icpu *c, const struct insn *i);
 
 static inline struct block **jc_slot(struct icpu *c, uint64_t rip)
 {
@@ -64,16 +65,15 @@ static inline void jump_to(struct icpu *c, uint64_t rip)
 
 /* A direct branch. Within a page its target is linked: the mapping that fetched
  * the branch fetches the target too. i->seg: the target is in the page. */
-static inline void take(struct icpu *c, const struct insn *i)
+static inline __attribute__((always_inline)) void
+take(struct icpu *c, const struct insn *i)
 {
     const struct block *b = (const struct block *)i->imm;
 
     c->budget -= i->idx + 1;
     if (likely(b && c->budget >= 0))
         return b->insn[0].fn(c, b->insn);
-    if (c->budget >= 0 && i->seg)
-        return jump_link(c, i);
-    return jump_to(c, (uint64_t)i->disp);
+    return take_slow(c, i);
 }
 
 #endif

@@ -173,23 +173,35 @@ static void thunk_tailed(struct icpu *c, const struct insn *i)
     return general(c, i, ((const struct thunk *const *)i->imm)[-1]);
 }
 
-/* The common case: plain SSE with a memory operand. i->reg is its size, i->rm the
- * address bits that must be zero, i->imm the tail. */
-#define SSE_M(name, tlb_get, ea)                                               \
+/* The common case: plain SSE with a memory operand of N bytes, at a multiple of
+ * ALIGN; i->imm is the tail. An aligned operand is in one page. */
+#define SSE_M(name, tlb_get, N, ALIGN, ea)                                     \
     static void name(struct icpu *c, const struct insn *i)                     \
     {                                                                          \
         gva_t va = ea(c, i);                                                   \
         void *p;                                                               \
                                                                                \
-        if (unlikely(!c->fx_ready || va & i->rm ||                             \
-                     !tlb_get(c, va, i->reg, &p)))                             \
+        if (unlikely(!c->fx_ready || va & (ALIGN - 1) ||                       \
+                     !tlb_get(c, va, ALIGN == N ? 1 : N, &p)))                 \
             return thunk_tailed(c, i);                                         \
         return ((tail_fn *)i->imm)(c, i, p);                                   \
     }
-SSE_M(sse_load_bd, tlb_read, ea_bd)
-SSE_M(sse_load_any, tlb_read, ea_any)
-SSE_M(sse_store_bd, tlb_write, ea_bd)
-SSE_M(sse_store_any, tlb_write, ea_any)
+#define SSE_SIZE(N, ALIGN, suffix)                                             \
+    SSE_M(sse_load_bd_##suffix, tlb_read, N, ALIGN, ea_bd)                     \
+    SSE_M(sse_load_any_##suffix, tlb_read, N, ALIGN, ea_any)                   \
+    SSE_M(sse_store_bd_##suffix, tlb_write, N, ALIGN, ea_bd)                   \
+    SSE_M(sse_store_any_##suffix, tlb_write, N, ALIGN, ea_any)
+SSE_SIZE(4, 1, 4)
+SSE_SIZE(8, 1, 8)
+SSE_SIZE(16, 1, 16u)
+SSE_SIZE(16, 16, 16a)
+
+static insn_fn *const memory_handlers[4][2][2] = {
+#define ROW(s)                                                                 \
+    {{sse_load_bd_##s, sse_load_any_##s}, {sse_store_bd_##s, sse_store_any_##s}}
+    ROW(4), ROW(8), ROW(16u), ROW(16a),
+#undef ROW
+};
 
 /* The instruction exists, but its thunk doesn't. */
 static void no_thunk(struct icpu *c, const struct insn *i)
@@ -233,10 +245,6 @@ void thunk_join(struct insn *i, const struct tail_body *const *bodies,
         return;
     }
     i->imm = (int64_t)(intptr_t)tail;
-    i->reg = (uint8_t)th->mem_size;
-    i->rm = (uint8_t)(th->align - 1);
-    if (th->access & THUNK_STORE)
-        i->fn = mem_simple(i) ? sse_store_bd : sse_store_any;
-    else
-        i->fn = mem_simple(i) ? sse_load_bd : sse_load_any;
+    i->fn = memory_handlers[th->align == 16 ? 3 : size_index(th->mem_size) - 2]
+                           [(th->access & THUNK_STORE) != 0][!mem_simple(i)];
 }

@@ -58,6 +58,10 @@ enum form { RR, RI, RM_BD, RM_ANY, MR_BD, MR_ANY, MI_BD, MI_ANY, FORM_COUNT };
  * NULL: this form has none. */
 insn_fn *const *fused_handlers(unsigned op, enum form form, unsigned size);
 
+/* MOV r, r with this instruction behind it, whose destination is the MOV's and has
+ * its size. NULL: no such handler. */
+insn_fn *pair_handler(const struct x86_insn *x);
+
 /* Handlers of what isn't an instruction. */
 void raise_ud(struct icpu *c, const struct insn *i);
 void raise_gp(struct icpu *c, const struct insn *i);

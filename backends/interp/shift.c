@@ -81,7 +81,22 @@ NF(shr, uint32_t, >>, 32)
 NF(shr, uint64_t, >>, 64)
 NF(sar, int32_t, >>, 32)
 NF(sar, int64_t, >>, 64)
+#define NF_ROTATE(op, left, right, N)                                          \
+    static void op##_ri_##N##_nf(struct icpu *c, const struct insn *i)         \
+    {                                                                          \
+        uint##N##_t v = R##N(i->reg);                                          \
+        unsigned n = (unsigned)i->imm & (N - 1);                               \
+                                                                               \
+        SET##N(i->reg, v left n | v right(-n & (N - 1)));                      \
+        NEXT;                                                                  \
+    }
+NF_ROTATE(rol, <<, >>, 32)
+NF_ROTATE(rol, <<, >>, 64)
+NF_ROTATE(ror, >>, <<, 32)
+NF_ROTATE(ror, >>, <<, 64)
 static insn_fn *const handlers_nf[8][2] = {
+    [0] = {rol_ri_32_nf, rol_ri_64_nf},
+    [1] = {ror_ri_32_nf, ror_ri_64_nf},
     [4] = {shl_ri_32_nf, shl_ri_64_nf},
     [5] = {shr_ri_32_nf, shr_ri_64_nf},
     [6] = {shl_ri_32_nf, shl_ri_64_nf},

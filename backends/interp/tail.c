@@ -59,7 +59,10 @@ static void emit_next(struct emit *e, unsigned n)
 static bool suitable(const struct x86_insn *x, const struct thunk *th)
 {
     if (th->kind != THUNK_SSE || th->flags_read || th->flags_written ||
-        th->check || th->finish || th->mem_size > 16)
+        th->check || th->finish)
+        return false;
+    if (th->mem_size && th->mem_size != 4 && th->mem_size != 8 &&
+        th->mem_size != 16)
         return false;
     /* MMX operands: a pending x87 exception may come up. */
     for (unsigned k = 0; k < x->zi.operand_count; k++)

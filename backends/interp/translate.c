@@ -10,6 +10,9 @@
 struct note {
     insn_fn *nf;
     insn_fn *const *fused;
+    insn_fn *pair;  /* with a MOV in front of it */
+    unsigned moves; /* MOV r, r: the size in bytes, else 0 */
+    unsigned size;  /* of the first operand */
     struct tail_body tail;
     uint16_t read, written;
     int cc;
@@ -31,6 +34,12 @@ static void take_note(struct note *n, const struct x86_insn *x,
     n->nf = ch->nf;
     n->fused = ch->fused;
     n->tail = ch->tail;
+    n->pair = ch->nf ? pair_handler(x) : NULL;
+    n->size = x->opnd[0].size;
+    n->moves = 0;
+    if (x->op == ZYDIS_MNEMONIC_MOV && x->opnd[0].kind == OPND_REG &&
+        x->opnd[1].kind == OPND_REG)
+        n->moves = n->size;
     n->cc = ch->cc;
     n->read = x->fl_read;
     n->written = ch->counted ? 0 : x->fl_written;
@@ -57,9 +66,16 @@ static void drop_dead_flags(struct builder *bu)
 
 static void fuse(struct builder *bu)
 {
-    for (int k = 0; k + 1 < bu->b->n; k++)
-        if (bu->notes[k].fused && bu->notes[k + 1].cc >= 0)
-            bu->b->insn[k].fn = bu->notes[k].fused[bu->notes[k + 1].cc];
+    for (int k = 0; k + 1 < bu->b->n; k++) {
+        const struct note *n = &bu->notes[k], *next = n + 1;
+        struct insn *i = &bu->b->insn[k];
+
+        if (n->fused && next->cc >= 0)
+            i->fn = n->fused[next->cc];
+        else if (n->moves && next->pair && next->size == n->moves &&
+                 i->reg == i[1].reg && i[1].fn == next->nf)
+            i->fn = next->pair;
+    }
 }
 
 /* Each SSE instruction takes the register-only ones behind it into its tail. */
