@@ -174,7 +174,7 @@ static void note_error(struct shadow *s, int failed)
 }
 
 int entries_map(struct shadow *s, uint64_t host, unsigned n, uint32_t gfn,
-                unsigned flags, bool populate)
+                unsigned flags)
 {
     struct leaf *l;
     unsigned slot = slot_index(host);
@@ -192,8 +192,7 @@ int entries_map(struct shadow *s, uint64_t host, unsigned n, uint32_t gfn,
     }
     if (!l)
         return -ENOMEM;
-    if (mmap(at, n * PAGE, entries_prot(flags),
-             MAP_SHARED | MAP_FIXED | (populate ? MAP_POPULATE : 0),
+    if (mmap(at, n * PAGE, entries_prot(flags), MAP_SHARED | MAP_FIXED,
              s->cfg.ram->fd, (off_t)((uint64_t)gfn << 12)) == MAP_FAILED) {
         if (!l->used)
             leaf_put(s, l);
@@ -280,17 +279,19 @@ void entries_protect_frame(struct shadow *s, uint32_t gfn)
     }
 }
 
-void entries_hide(struct shadow *s, uint64_t host, unsigned n, bool hide)
+void entries_show(struct shadow *s, uint64_t host, unsigned n)
 {
-    struct leaf *l = leaf_find(s, host);
-    struct sentry *e = &l->e[slot_index(host)];
+    struct sentry *e = &leaf_find(s, host)->e[slot_index(host)];
 
-    for (unsigned k = 0; k < n; k++) {
-        if (hide)
-            e[k].flags |= SH_HIDDEN;
-        else
-            e[k].flags &= (uint8_t)~SH_HIDDEN;
-    }
+    for (unsigned k = 0; k < n; k++)
+        e[k].flags &= (uint8_t)~SH_HIDDEN;
     note_error(s, mprotect((void *)(uintptr_t)host, n * PAGE,
                            entries_prot(e->flags)));
+}
+
+void entries_hide(struct shadow *s, uint64_t from, uint64_t to)
+{
+    for (uint64_t at = from; at < to; at += PAGE)
+        entry_find(s, at)->flags |= SH_HIDDEN;
+    note_error(s, mprotect((void *)(uintptr_t)from, to - from, PROT_NONE));
 }

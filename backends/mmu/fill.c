@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Pages looked at around the one that faulted, a power of two. */
-#define AROUND_SMALL 16
+/* Pages looked at around the one that faulted, a power of two. They aren't
+ * populated: that costs the host about a thousand ticks a page, a fault of its
+ * own on the few that are used costs less. */
+#define AROUND_SMALL 64
 #define AROUND_LARGE 64
 
 /* Where a translation comes from. */
@@ -135,7 +137,7 @@ static int fill(struct shadow *s, const struct site *at, const struct path *p,
         last++;
     from = at->host + (uint64_t)first * PAGE;
     n = (unsigned)(last - first + 1);
-    err = entries_map(s, from, n, (uint32_t)(gfn + first), flags, true);
+    err = entries_map(s, from, n, (uint32_t)(gfn + first), flags);
     if (!err && flags & SH_SUPER)
         shadow_seen(s, from, n);
     return err;
@@ -154,7 +156,7 @@ static void show(struct shadow *s, uint64_t host, unsigned flags)
     while (to < low + 512 * PAGE && (e = entry_find(s, to)) &&
            e->flags == flags)
         to += PAGE;
-    entries_hide(s, from, (unsigned)((to - from) / PAGE), false);
+    entries_show(s, from, (unsigned)((to - from) / PAGE));
     shadow_seen(s, from, (unsigned)((to - from) / PAGE));
 }
 

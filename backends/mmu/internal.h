@@ -100,13 +100,15 @@ struct shadow {
 struct sentry *entry_find(const struct shadow *s, uint64_t host);
 /* Map n pages (within one leaf) to the frames from gfn on. */
 int entries_map(struct shadow *s, uint64_t host, unsigned n, uint32_t gfn,
-                unsigned flags, bool populate);
+                unsigned flags);
 /* Unmap [from, to): one system call where anything is mapped there. */
 void entries_drop(struct shadow *s, uint64_t from, uint64_t to);
 /* Take write permission from every mapping of the frame. */
 void entries_protect_frame(struct shadow *s, uint32_t gfn);
-/* Make n mapped pages of one leaf, all with the same rights, (in)accessible. */
-void entries_hide(struct shadow *s, uint64_t host, unsigned n, bool hide);
+/* Make n mapped pages of one leaf, all with the same rights, accessible. */
+void entries_show(struct shadow *s, uint64_t host, unsigned n);
+/* Hide the supervisor pages of [from, to), all of which are mapped. */
+void entries_hide(struct shadow *s, uint64_t from, uint64_t to);
 int entries_prot(unsigned flags);
 
 /* The host address that follows the last one of the leaf that host lies in. */

@@ -200,40 +200,62 @@ void shadow_seen(struct shadow *s, uint64_t host, unsigned n)
     s->visible[s->visible_n++].n = n;
 }
 
-/* Hide or show the pages of the run that are still there, group by group. */
-static void set_hidden(struct shadow *s, const struct run *r, bool hide)
+/* Move *at to the first page from there on whose flags are as wanted, and return
+ * the end of the stretch of such pages; both are end where there is none. */
+static uint64_t stretch(const struct shadow *s, uint64_t *at, uint64_t end,
+                        unsigned mask, unsigned want)
 {
-    const unsigned mask = SH_SAME | SH_HIDDEN;
-    const unsigned want = SH_SUPER | (hide ? 0 : SH_HIDDEN);
-    uint64_t end = r->host + r->n * PAGE, at = r->host;
+    const struct sentry *e;
+    uint64_t to;
 
-    while (at < end) {
-        const struct sentry *e = entry_find(s, at);
-        uint64_t to = at + PAGE;
-        unsigned flags = e ? e->flags & mask : 0;
-
-        if ((flags & (SH_SUPER | SH_HIDDEN)) == want) {
-            while (to < end && to < leaf_end(at) &&
-                   (e = entry_find(s, to)) && (e->flags & mask) == flags)
-                to += PAGE;
-            entries_hide(s, at, (unsigned)((to - at) / PAGE), hide);
-            if (!hide)
-                shadow_seen(s, at, (unsigned)((to - at) / PAGE));
-        }
-        at = to;
+    while (*at < end &&
+           (!(e = entry_find(s, *at)) || (e->flags & mask) != want))
+        *at += PAGE;
+    for (to = *at; to < end; to += PAGE) {
+        e = entry_find(s, to);
+        if (!e || (e->flags & mask) != want)
+            break;
     }
+    return to;
 }
 
+static int by_address(const void *a, const void *b)
+{
+    const struct run *x = a, *y = b;
+
+    return x->host < y->host ? -1 : x->host > y->host;
+}
+
+/* One system call for each stretch of neighbours, whatever their rights. */
 static void hide_all(struct shadow *s)
 {
+    const unsigned mask = SH_SUPER | SH_HIDDEN;
+    struct run *v = s->visible;
+    unsigned n = 0;
+
     if (s->visible_lost) {
         shadow_flush(s);
         return;
     }
-    for (unsigned k = 0; k < s->visible_n; k++)
-        set_hidden(s, &s->visible[k], true);
-    memcpy(s->recent, s->visible, s->visible_n * sizeof(s->visible[0]));
-    s->recent_n = s->visible_n;
+    qsort(v, s->visible_n, sizeof(*v), by_address);
+    for (unsigned k = 0; k < s->visible_n; k++) {
+        uint64_t end = n ? v[n - 1].host + v[n - 1].n * PAGE : 0;
+
+        if (n && v[k].host <= end) {
+            if (v[k].host + v[k].n * PAGE > end)
+                v[n - 1].n = v[k].n + (v[k].host - v[n - 1].host) / PAGE;
+        } else {
+            v[n++] = v[k];
+        }
+    }
+    for (unsigned k = 0; k < n; k++) {
+        uint64_t end = v[k].host + v[k].n * PAGE, at = v[k].host, to;
+
+        for (; (to = stretch(s, &at, end, mask, SH_SUPER)) > at; at = to)
+            entries_hide(s, at, to);
+    }
+    memcpy(s->recent, v, n * sizeof(*v));
+    s->recent_n = n;
     s->visible_n = 0;
 }
 
@@ -241,10 +263,24 @@ static void hide_all(struct shadow *s)
  * nothing, to find out what isn't any more. */
 static void show_recent(struct shadow *s)
 {
-    if (++s->stays % 32 == 0)
+    const unsigned mask = SH_SUPER | SH_HIDDEN;
+
+    if (++s->stays % 64 == 0)
         return;
-    for (unsigned k = 0; k < s->recent_n; k++)
-        set_hidden(s, &s->recent[k], false);
+    for (unsigned k = 0; k < s->recent_n; k++) {
+        const struct run *r = &s->recent[k];
+        uint64_t end = r->host + r->n * PAGE, at = r->host, to, stop;
+
+        while ((to = stretch(s, &at, end, mask, mask)) > at) {
+            /* Of one leaf, with the same rights. */
+            stop = leaf_end(at) < to ? leaf_end(at) : to;
+            stop = stretch(s, &at, stop, SH_SAME, entry_find(s, at)->flags &
+                                                      SH_SAME);
+            entries_show(s, at, (unsigned)((stop - at) / PAGE));
+            shadow_seen(s, at, (unsigned)((stop - at) / PAGE));
+            at = stop;
+        }
+    }
 }
 
 void shadow_set_cpl(struct shadow *s, unsigned cpl)
