@@ -70,10 +70,11 @@ int native_run(const struct case_input *in, struct case_output *out,
                unsigned first, unsigned n, char why[REASON_MAX]);
 
 /* On a backend, in a bare machine of its own. A case the backend cannot finish
- * gets vector -1 and the others still run; why then has the last reason. */
-int guest_run(const struct backend *backend, const struct case_input *in,
-              struct case_output *out, unsigned first, unsigned n,
-              char why[REASON_MAX]);
+ * gets vector -1 and the others still run; why then has the last reason. chunk:
+ * leave run() after so many instructions and come back; 0: don't. */
+int guest_run(const struct backend *backend, unsigned chunk,
+              const struct case_input *in, struct case_output *out,
+              unsigned first, unsigned n, char why[REASON_MAX]);
 
 /* Shared, zeroed memory, freed by munmap; NULL: none. */
 void *case_alloc(size_t size);

@@ -98,10 +98,23 @@ static void take_result(struct vm *vm, const struct vm_exit *exit,
            CASE_STK_SIZE);
 }
 
+/* Run until something else than the instruction limit ends it. */
+static int run_chunks(struct vm *vm, unsigned chunk, struct vm_exit *exit)
+{
+    uint64_t end = vm->retired + CASE_STEPS;
+    int err;
+
+    do {
+        vm->limit = chunk ? vm->retired + chunk : end;
+        err = vm->backend->run(vm, exit);
+    } while (!err && exit->kind == EXIT_KICKED && vm->retired < end);
+    return err;
+}
+
 /* 0, or negative errno and why. */
-static int run_case(struct vm *vm, struct x86_state *s, unsigned slot,
-                    const struct case_input *in, struct case_output *out,
-                    char why[REASON_MAX])
+static int run_case(struct vm *vm, unsigned chunk, struct x86_state *s,
+                    unsigned slot, const struct case_input *in,
+                    struct case_output *out, char why[REASON_MAX])
 {
     const struct backend *b = vm->backend;
     struct vm_exit exit = {.kind = EXIT_ERROR};
@@ -110,10 +123,9 @@ static int run_case(struct vm *vm, struct x86_state *s, unsigned slot,
 
     *out = (struct case_output){.vector = -1};
     load_case(vm, s, slot, in);
-    vm->limit = before + CASE_STEPS;
     err = b->set_state(vm, s);
     if (!err)
-        err = b->run(vm, &exit);
+        err = run_chunks(vm, chunk, &exit);
     if (!err && exit.kind == EXIT_EXCEPTION) {
         err = b->get_state(vm, s);
         if (!err)
@@ -127,9 +139,9 @@ static int run_case(struct vm *vm, struct x86_state *s, unsigned slot,
     return err ? err : -EPROTO;
 }
 
-int guest_run(const struct backend *backend, const struct case_input *in,
-              struct case_output *out, unsigned first, unsigned n,
-              char why[REASON_MAX])
+int guest_run(const struct backend *backend, unsigned chunk,
+              const struct case_input *in, struct case_output *out,
+              unsigned first, unsigned n, char why[REASON_MAX])
 {
     struct machine *m = machine_create_bare(backend, RAM_SIZE, false, why);
     struct x86_state start[2], s; /* CPL 0, CPL 3 */
@@ -151,7 +163,7 @@ int guest_run(const struct backend *backend, const struct case_input *in,
     build_tables(vm);
     for (unsigned i = first; i < first + n; i++) {
         s = start[in[i].ring0 ? 0 : 1];
-        run_case(vm, &s, i, &in[i], &out[i], why);
+        run_case(vm, chunk, &s, i, &in[i], &out[i], why);
     }
     machine_destroy(m);
     return 0;

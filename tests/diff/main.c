@@ -13,7 +13,8 @@
 struct options {
     const struct backend *backend; /* NULL: the CPU against itself */
     uint64_t seed, instructions;
-    bool one; /* just the stream with this seed */
+    unsigned chunk; /* see guest_run() */
+    bool one;       /* just the stream with this seed */
     struct stream_mix mix;
 };
 
@@ -40,7 +41,8 @@ static int run_cases(struct run *r, unsigned first, unsigned n, char *why)
         return err;
     if (!r->opt->backend)
         return native_run(r->in, r->other, first, n, why);
-    return guest_run(r->opt->backend, r->in, r->other, first, n, why);
+    return guest_run(r->opt->backend, r->opt->chunk, r->in, r->other, first, n,
+                     why);
 }
 
 static bool outcome_equal(const struct run *r, unsigned slot, FILE *out)
@@ -167,7 +169,9 @@ static int run_batch(struct run *r, unsigned n)
 static int usage(void)
 {
     fprintf(stderr,
-            "usage: diff [-b BACKEND|cpu] [-n INSTRUCTIONS] [-s SEED] [-1]\n"
+            "usage: diff [-b BACKEND|cpu] [-n INSTRUCTIONS] [-s SEED]\n"
+            "            [-1]               the stream with that seed only\n"
+            "            [-c N]             leave run() every N instructions\n"
             "            [-m INT,SSE,X87]   per cent of each kind\n");
     return 2;
 }
@@ -176,12 +180,15 @@ static bool parse_options(struct options *o, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "b:n:s:m:1")) >= 0) {
+    while ((c = getopt(argc, argv, "b:c:n:s:m:1")) >= 0) {
         switch (c) {
         case 'b':
             o->backend = backend_find(optarg);
             if (!o->backend && strcmp(optarg, "cpu"))
                 return false;
+            break;
+        case 'c':
+            o->chunk = (unsigned)strtoul(optarg, NULL, 0);
             break;
         case 'n':
             o->instructions = strtoull(optarg, NULL, 0);

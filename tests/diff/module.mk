@@ -1,5 +1,6 @@
 # Differential test: random instruction streams, interpreter against the CPU.
-#   make test-diff                 200,000 instructions and the generator's check
+#   make test-diff                 300,000 instructions, the generator's own check,
+#                                  and some in single steps and small chunks
 #   make diff-long N=5000000       as many as you like; SEED=1
 # cases_OBJS is what other tests need to run a case on the CPU and on a backend.
 
@@ -19,7 +20,9 @@ SEED ?= 1
 .PHONY: test-diff diff-long
 test-diff: $(O)/tests/diff ## Random instructions, interpreter against the CPU
 	@$(O)/tests/diff -b cpu -n 20000 -s $(SEED)
-	@$(O)/tests/diff -n 200000 -s $(SEED)
+	@$(O)/tests/diff -n 300000 -s $(SEED)
+	@$(O)/tests/diff -n 20000 -s $(SEED) -c 1
+	@$(O)/tests/diff -n 20000 -s $(SEED) -c 7
 
 diff-long: $(O)/tests/diff ## The same for N instructions from SEED
 	@$(O)/tests/diff -n $(N) -s $(SEED)

@@ -114,7 +114,7 @@ static bool flush(void)
     int err = run_cpu(why);
 
     if (!err)
-        err = guest_run(run.backend, run.in, run.other, 0, run.n, why);
+        err = guest_run(run.backend, 0, run.in, run.other, 0, run.n, why);
     if (err) {
         printf("insn: %s\n", why);
         return false;

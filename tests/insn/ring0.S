@@ -287,6 +287,78 @@ KERNEL "invlpg never faults"
 	invlpg (%rax)
 	int3
 
+/* ---- Code that changes itself (the code pages are read-only) ---- */
+
+KERNEL "a store changes the next instruction"
+	CLEAR_CR0 CR0_WP
+	movb $7, 1f + 1(%rip)
+1:	mov $1, %eax
+	cmp $7, %eax
+	CHECK
+	int3
+KERNEL "a store changes code that has run before"
+	CLEAR_CR0 CR0_WP
+	xor %ecx, %ecx
+1:	mov $1, %edx
+	add %edx, %ecx
+	cmp $8, %ecx
+	jae 2f
+	movb $7, 1b + 1(%rip)
+	jmp 1b
+2:	cmp $8, %ecx
+	CHECK
+	int3
+KERNEL "each round of a loop changes its own code"
+	CLEAR_CR0 CR0_WP
+	xor %ecx, %ecx
+	mov $10, %edx
+1:	add $1, %ecx
+	incb 1b + 2(%rip)
+	dec %edx
+	jnz 1b
+	cmp $55, %ecx
+	CHECK
+	int3
+KERNEL "rep movsb replaces code"
+	CLEAR_CR0 CR0_WP
+	cld
+	lea 3f(%rip), %rsi
+	lea 1f(%rip), %rdi
+	mov $2, %ecx
+	rep movsb
+1:	jmp 2f
+	int3
+2:	ud2
+3:	nop
+	nop
+KERNEL "an SSE store replaces code that has run before"
+	CLEAR_CR0 CR0_WP
+	movups 3f(%rip), %xmm1
+1:	jmp 2f
+	int3
+	.skip 16, 0x90
+2:	movups %xmm1, 1b(%rip)
+	jmp 1b
+3:	nop
+	nop
+	int3
+	.skip 13, 0x90
+KERNEL "a locked exchange changes the next instruction"
+	CLEAR_CR0 CR0_WP
+	mov $7, %al
+	xchg %al, 1f + 1(%rip)
+1:	mov $1, %ecx
+	cmp $7, %ecx
+	CHECK
+	int3
+KERNEL "push changes the next instruction"
+	CLEAR_CR0 CR0_WP
+	lea 1f + 8(%rip), %rsp
+	mov $0xcc, %ecx /* int3 */
+	push %rcx
+1:	ud2
+	.skip 6, 0x90
+
 /* ---- Interrupt flag, segments, tables ---- */
 
 KERNEL "popf changes IF and IOPL"
