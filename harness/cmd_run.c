@@ -30,8 +30,8 @@ static const struct argp_option options[] = {
      "on these backends (default: all that are available)", 1},
     {"benchmarks", 't', "T,..", 0, "these benchmarks; see trapmark list", 1},
     {"suites", 's', "SUITE,..", 0,
-     "these suites: micro compute io mixed paper quick (default: quick, unless "
-     "-t names something)",
+     "these suites: micro kcompute compute io mixed paper quick (default: "
+     "quick, unless -t names something)",
      1},
     {"samples", 'n', "N", 0,
      "batches a row, half of them in each of two rounds (default 30; 4 when "

@@ -7,7 +7,7 @@
 struct image {
     char *kernel, *initrd;     /* absolute */
     char *native_dir;          /* absolute; may not exist */
-    struct bench_list benches; /* by suite: micro, compute, io, mixed, others */
+    struct bench_list benches; /* by suite: micro, kcompute, compute, io, mixed, others */
     uint64_t id;               /* hash of kernel and initrd */
 };
 

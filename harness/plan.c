@@ -10,6 +10,7 @@
 
 const struct plan_suite plan_suites[] = {
     {"micro", "one kind of exit each"},
+    {"kcompute", "code in kernel mode that exits nowhere"},
     {"compute", "programs that hardly exit"},
     {"io", "disk reads"},
     {"mixed", "processes, faults and system calls together"},

@@ -14,7 +14,8 @@ const char *const report_status_names[] = {
 };
 
 /* Suites in the order of the page; others follow as they come. */
-static const char *const suite_order[] = {"micro", "compute", "io", "mixed"};
+static const char *const suite_order[] = {"micro", "kcompute", "compute",
+                                          "io", "mixed"};
 #define SUITES (sizeof(suite_order) / sizeof(suite_order[0]))
 
 static bool same(const char *a, const char *b)

@@ -11,6 +11,7 @@ workload_ELFS += $(patsubst %,$(O)/guest/bin/%,\
 	$(compute_WORKLOADS) $(io_WORKLOADS) $(mixed_WORKLOADS))
 native_ELFS   := $(addprefix $(O)/native/,$(compute_WORKLOADS))
 all_TARGETS   += $(native_ELFS)
+native_BINS   += $(native_ELFS)
 
 workload_obj = $(patsubst %,$(O)/guest/u/workloads/%.o,$(1))
 

@@ -122,7 +122,7 @@
 /* What `trapmark list` shows without a boot. All strings NUL-terminated. */
 struct tm_note_bench {
     char name[24];     /* [a-z0-9-]+ */
-    char suite[12];    /* micro compute io mixed */
+    char suite[12];    /* micro kcompute compute io mixed */
     char op[32];       /* what one operation is: "system call", "4 KiB read" */
     char summary[124]; /* one line */
     uint32_t flags;    /* TM_BENCH_* */

@@ -43,6 +43,8 @@ void trap_hook(int vector, bool (*h)(struct trapframe *tf));
  * address space. NULL: no memory. Free with the same pointer; the PTEs may have
  * been modified meanwhile, but for the frame they name. */
 void *bench_pages(unsigned n);
+/* The same, and executable at CPL 0: for code that is generated. */
+void *bench_code(unsigned n);
 void bench_pages_free(void *pages);
 
 /* Writable pointer to the live 4 KiB leaf PTE that maps va, present or not;

@@ -72,10 +72,9 @@ static void release(unsigned slot, unsigned n)
     }
 }
 
-void *bench_pages(unsigned n)
+static void *map_pages(unsigned n, uint64_t more)
 {
-    uint64_t flags =
-        PTE_P | PTE_W | PTE_A | PTE_D | (boot_info.nx ? PTE_NX : 0);
+    uint64_t flags = PTE_P | PTE_W | PTE_A | PTE_D | more;
     unsigned slot = n && n <= SLOTS ? find_slots(n) : SLOTS;
 
     if (slot == SLOTS)
@@ -93,6 +92,16 @@ void *bench_pages(unsigned n)
     }
     slot_run[slot] = (uint16_t)n;
     return (void *)slot_va(slot);
+}
+
+void *bench_pages(unsigned n)
+{
+    return map_pages(n, boot_info.nx ? PTE_NX : 0);
+}
+
+void *bench_code(unsigned n)
+{
+    return map_pages(n, 0);
 }
 
 void bench_pages_free(void *pages)
