@@ -40,23 +40,27 @@ static void sort_by_suite(struct bench_list *list)
 }
 
 /* The directory that holds guest/ and native/: beside the executable in a build
- * tree, TM_LIBDIR when installed. NULL: neither has a kernel. */
+ * tree; ../lib/trapmark from there or TM_LIBDIR when installed. NULL: none has
+ * a kernel. */
 static char *find_home(char **beside)
 {
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-    char *kernel;
-    bool there;
 
     exe[n < 0 ? 0 : n] = '\0';
     *beside = xstrdup(dirname(exe));
-    kernel = xformat("%s/guest/kernel.elf", *beside);
-    there = !access(kernel, F_OK);
-    free(kernel);
-    if (there)
-        return xstrdup(*beside);
-    if (!access(TM_LIBDIR "/guest/kernel.elf", F_OK))
-        return xstrdup(TM_LIBDIR);
+    for (int i = 0; i < 3; i++) {
+        char *home = i == 0   ? xstrdup(*beside)
+                     : i == 1 ? xformat("%s/../lib/trapmark", *beside)
+                              : xstrdup(TM_LIBDIR);
+        char *kernel = xformat("%s/guest/kernel.elf", home);
+        bool there = !access(kernel, F_OK);
+
+        free(kernel);
+        if (there)
+            return home;
+        free(home);
+    }
     return NULL;
 }
 
