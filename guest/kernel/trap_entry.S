@@ -142,6 +142,19 @@ switch_stack:
     pop_callee
     ret
 
+/* POPFQ, and STI where the frame has IF set: at CPL 3, where a trap-and-emulate
+ * VMM runs this kernel, POPFQ leaves IF as it is, in silence. PUSHFQ always shows
+ * IF set there, so a caller that has interrupts off must not come here. */
+    .macro restore_flags
+    testl $0x200, (%rsp)
+    jz 8f
+    popfq
+    sti
+    jmp 9f
+8:  popfq
+9:
+    .endm
+
 /* ---- int try_call(void (*fn)(void *), void *arg) ------------------------ */
 
     .globl try_call
@@ -158,7 +171,7 @@ try_call:
     .globl try_abort
 try_abort:
     pop try_sp(%rip)
-    popfq
+    restore_flags
     pop_callee
     ret
 
@@ -231,7 +244,7 @@ user_enter:
     .globl user_leave
 user_leave:
     mov user_enter_sp(%rip), %rsp
-    popfq
+    restore_flags
     pop_callee
     ret
 
