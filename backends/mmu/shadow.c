@@ -265,7 +265,7 @@ static void show_recent(struct shadow *s)
 {
     const unsigned mask = SH_SUPER | SH_HIDDEN;
 
-    if (++s->stays % 64 == 0)
+    if (s->stays++ % 16 == 0)
         return;
     for (unsigned k = 0; k < s->recent_n; k++) {
         const struct run *r = &s->recent[k];
