@@ -3,6 +3,3 @@ backend_SRCS += backends/x86/decode.c backends/x86/walk.c
 
 # The interpreter calls it with the guest's FPU state in the host's registers.
 CFLAGS_backends/x86/walk.c = -mgeneral-regs-only
-
-unit_TESTS += tests/unit/test_decode.c tests/unit/test_flags.c \
-              tests/unit/test_walk.c
