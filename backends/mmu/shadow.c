@@ -226,10 +226,25 @@ static int by_address(const void *a, const void *b)
     return x->host < y->host ? -1 : x->host > y->host;
 }
 
+/* Is all of [from, to) hidden already? It may be hidden once more then. */
+static bool hidden_between(const struct shadow *s, uint64_t from, uint64_t to)
+{
+    const unsigned mask = SH_SUPER | SH_HIDDEN;
+
+    if (to > from && to - from > 512 * PAGE)
+        return false;
+    for (; from < to; from += PAGE) {
+        const struct sentry *e = entry_find(s, from);
+
+        if (!e || (e->flags & mask) != mask)
+            return false;
+    }
+    return true;
+}
+
 /* One system call for each stretch of neighbours, whatever their rights. */
 static void hide_all(struct shadow *s)
 {
-    const unsigned mask = SH_SUPER | SH_HIDDEN;
     struct run *v = s->visible;
     unsigned n = 0;
 
@@ -237,11 +252,13 @@ static void hide_all(struct shadow *s)
         shadow_flush(s);
         return;
     }
+    memcpy(s->recent, v, s->visible_n * sizeof(*v));
+    s->recent_n = s->visible_n;
     qsort(v, s->visible_n, sizeof(*v), by_address);
     for (unsigned k = 0; k < s->visible_n; k++) {
         uint64_t end = n ? v[n - 1].host + v[n - 1].n * PAGE : 0;
 
-        if (n && v[k].host <= end) {
+        if (n && hidden_between(s, end, v[k].host)) {
             if (v[k].host + v[k].n * PAGE > end)
                 v[n - 1].n = v[k].n + (v[k].host - v[n - 1].host) / PAGE;
         } else {
@@ -251,11 +268,9 @@ static void hide_all(struct shadow *s)
     for (unsigned k = 0; k < n; k++) {
         uint64_t end = v[k].host + v[k].n * PAGE, at = v[k].host, to;
 
-        for (; (to = stretch(s, &at, end, mask, SH_SUPER)) > at; at = to)
+        for (; (to = stretch(s, &at, end, SH_SUPER, SH_SUPER)) > at; at = to)
             entries_hide(s, at, to);
     }
-    memcpy(s->recent, v, n * sizeof(*v));
-    s->recent_n = n;
     s->visible_n = 0;
 }
 
