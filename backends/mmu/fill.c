@@ -15,8 +15,8 @@
 struct path {
     gpa_t table[4]; /* [level], down to the leaf entry's */
     unsigned level; /* of the leaf entry */
-    uint64_t pte, all; /* leaf entry; AND of U and W of all levels */
-    bool nx;
+    uint64_t pte, all; /* leaf entry; AND of U and W of the levels above */
+    bool nx;           /* of the levels above */
 };
 
 /* x86_walk has just succeeded for gva. */
@@ -35,11 +35,11 @@ static bool find_path(const struct shadow *s, gva_t gva, struct path *p)
             return false; /* tables in no RAM can't be traced */
         p->table[level] = table;
         p->pte = *pte;
-        p->all &= *pte;
-        p->nx |= (*pte & PTE_NX) != 0;
         p->level = level;
         if (!level || *pte & PTE_PS)
             return true;
+        p->all &= *pte;
+        p->nx |= (*pte & PTE_NX) != 0;
         table = *pte & PTE_PHYS;
     }
     return true;
