@@ -262,19 +262,20 @@ static void test_trace(void **state)
 
 static void test_unlinked_table(void **state)
 {
+    const uint64_t far = USER_VA + 5 * PAGE; /* not the table's first page */
     struct shadow_fault f;
     struct guest g;
     uint64_t *pte, *upper;
 
     (void)state;
     make_guest(&g, 0, 0);
-    pte = pte_of(&g, ROOT, USER_VA);
+    pte = pte_of(&g, ROOT, far);
     *pte = data(1) | P | W | U | A | D;
-    assert_int_equal(touch(&g, 3, USER_VA, 0, &f), SHADOW_RETRY);
+    assert_int_equal(touch(&g, 3, far, 0, &f), SHADOW_RETRY);
     upper = slot(&g, *slot(&g, *slot(&g, ROOT, 0) & ~0xfffull, 0) & ~0xfffull,
                  USER_VA >> 21 & 511);
     set_pte(&g, upper, 0);
-    assert_false(readable(&g, USER_VA, NULL));
+    assert_false(readable(&g, far, NULL));
     /* Its first write as a data page ends the trace. */
     set_pte(&g, pte, 0x1234);
     assert_false(shadow_is_traced(g.shadow, gpa_of(&g, pte)));
