@@ -88,6 +88,7 @@
  *   tsc_khz=N       TSC frequency; without it the guest measures it
  *   layout=high|low see above
  *   seed=N          for whatever is random (default 1)
+ *   audit_from=N    bench=audit: the first test to make (default 0)
  *   virtio_mmio.device=512@0xfeb00000:5   QEMU's; repeated; ignored
  */
 
@@ -104,6 +105,17 @@
  *   {"tm":"result","bench":"NAME","status":"skipped|failed","reason":"TEXT"}
  *   {"tm":"panic","reason":"TEXT"}                  then TM_EXIT_PANIC
  *   {"tm":"bye"}                                    then TM_EXIT_OK
+ *
+ * bench=audit also writes two lines for each test, the second unless the test
+ * ended the VM. want_vector and vector: the exception that the manual demands,
+ * and the one that came; -1: none. want and got: what was to be seen, and what
+ * was. problem: why the test couldn't be made.
+ *
+ *   {"tm":"audit","step":"begin","index":N,"insn":"TEXT",
+ *    "group":"classic|modern","ring":0|3}
+ *   {"tm":"audit","step":"end","index":N,"want_vector":N,"vector":N,
+ *    "want":"TEXT","got":"TEXT"}
+ *   {"tm":"audit","step":"end","index":N,"problem":"TEXT"}
  *
  * Ticks are TSC ticks of the whole batch of N iterations. A sample and the
  * control of the same index were taken one after the other.

@@ -97,6 +97,13 @@ struct cpu_facts {
 };
 extern const struct cpu_facts *const cpu;
 
+/* The descriptor tables as the kernel loaded them. */
+struct cpu_tables {
+    const void *gdt, *idt;
+    uint16_t gdt_limit, idt_limit;
+};
+struct cpu_tables cpu_tables(void);
+
 /* The whole command line; see guest/lib/lib.h for the parser. */
 extern const char *const boot_cmdline;
 

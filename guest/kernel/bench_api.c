@@ -117,7 +117,8 @@ void bench_pages_free(void *pages)
 /* ---- user_call ---------------------------------------------------------- */
 
 #define USER_CODE (TM_USER_START)
-#define USER_DATA (TM_USER_START + PAGE_SIZE)
+#define USER_DATA USER_DATA_PAGE
+_Static_assert(USER_DATA == TM_USER_START + PAGE_SIZE, "layout.h");
 #define USER_STACK (TM_USER_START + 2 * PAGE_SIZE)
 
 static uint64_t user_code_pa;

@@ -15,14 +15,19 @@ _Static_assert(offsetof(struct percpu, kstack) == PERCPU_KSTACK, "layout.h");
  *   base    G  D/B L  AVL limit   P  DPL    S  type    base
  *
  * Accessed bits are preset, so that no segment load writes the table. */
-static uint64_t gdt[7] = {
+static uint64_t gdt[AUDIT_SEL / 8 + 1] = {
     0,
     0x00af9b000000ffff, /* KERNEL_CS */
     0x00cf93000000ffff, /* KERNEL_SS */
     0x00cff3000000ffff, /* USER_SS */
     0x00affb000000ffff, /* USER_CS */
-    /* TSS_SEL: two entries, filled in by load_gdt */
+    /* TSS_SEL, LDT_SEL: two entries each, filled in by load_gdt */
+    [AUDIT_SEL / 8] = 0x0040f3000000ffff | (uint64_t)USER_DATA_PAGE << 16,
 };
+_Static_assert(USER_DATA_PAGE < 1 << 24, "the descriptor's low base bits");
+
+/* Never looked into: something for LLDT to load and for SLDT to tell. */
+static uint64_t ldt[1];
 
 struct tss {
     uint32_t reserved0;
@@ -91,6 +96,10 @@ static void load_gdt(void)
     gdt[TSS_SEL / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 |
                        0x89ull << 40 | (base >> 24 & 0xff) << 56;
     gdt[TSS_SEL / 8 + 1] = base >> 32;
+    base = (uint64_t)ldt;
+    gdt[LDT_SEL / 8] = (sizeof(ldt) - 1) | (base & 0xffffff) << 16 |
+                       0x82ull << 40 | (base >> 24 & 0xff) << 56;
+    gdt[LDT_SEL / 8 + 1] = base >> 32;
     __asm__ volatile("lgdt %0\n\t"
                      "push %1\n\t"
                      "lea 1f(%%rip), %%rax\n\t"
@@ -103,6 +112,16 @@ static void load_gdt(void)
                      :
                      : "m"(dtr), "i"(KERNEL_CS), "i"(KERNEL_SS), "i"(TSS_SEL)
                      : "rax", "memory");
+}
+
+struct cpu_tables cpu_tables(void)
+{
+    return (struct cpu_tables){
+        .gdt = gdt,
+        .gdt_limit = sizeof(gdt) - 1,
+        .idt = idt,
+        .idt_limit = sizeof(idt) - 1,
+    };
 }
 
 static void read_facts(void)

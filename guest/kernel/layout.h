@@ -9,6 +9,8 @@
 #define USER_SS 0x1b
 #define USER_CS 0x23
 #define TSS_SEL 0x28
+#define LDT_SEL 0x38   /* not loaded, except by the audit */
+#define AUDIT_SEL 0x4b /* data at user_call's data page, for the audit */
 
 #define TRAP_STUB_SIZE 16
 #define VECTOR_SYSCALL 0x100 /* trapframe.vector of a system call */
@@ -27,6 +29,9 @@
 
 /* bench_pages live here, above the image, in the same top-level entry. */
 #define VMALLOC_OFFSET 0x40000000ull
+
+/* user_call's code page is the first of user memory; its data page is next. */
+#define USER_DATA_PAGE 0x11000
 
 #define USER_STACK_TOP 0x40000000ull
 #define USER_STACK_SIZE 0x40000ull

@@ -26,6 +26,7 @@
 #define PTE_ADDR 0x000ffffffffff000ull
 
 /* RFLAGS */
+#define RFLAGS_CF (1ull << 0)
 #define RFLAGS_ONE (1ull << 1) /* always set */
 #define RFLAGS_TF (1ull << 8)
 #define RFLAGS_IF (1ull << 9)
