@@ -30,7 +30,7 @@ struct host_cpu *host_current;
 
 static void *stack;
 static timer_t timer;
-static bool have_timer, cpuid_faults;
+static bool have_timer, cpuid_faults, claimed;
 static pid_t thread;
 static uint64_t khz, armed; /* TSC value that the timer is set for */
 
@@ -136,6 +136,7 @@ void host_detach(struct host_cpu *h)
     if (host_current != h)
         return;
     host_signals_remove();
+    claimed = false;
     dispatch(false);
     if (cpuid_faults)
         syscall(SYS_arch_prctl, ARCH_SET_CPUID, 1);
@@ -153,12 +154,8 @@ void host_detach(struct host_cpu *h)
 
 void host_claim_signals(struct host_cpu *h)
 {
-    static struct host_cpu *claimed;
-
-    if (claimed == h && host_current == h)
-        return;
-    host_signals_install();
-    claimed = h;
+    if (host_current == h && !claimed)
+        claimed = !host_signals_install();
 }
 
 void host_arm(struct host_cpu *h, uint64_t deadline)
