@@ -26,6 +26,15 @@ struct virtio_class {
      * for a request that no honest driver makes. */
     int64_t (*serve)(struct virtio_slot *s, unsigned queue,
                      const struct virtq_chain *chain, const char **why);
+
+    /* Optional: the driver reset the device. */
+    void (*reset)(struct virtio_slot *s);
+    /* Optional: the driver notified a queue. Without it: virtio_serve(). */
+    void (*notify)(struct virtio_slot *s, unsigned queue);
+    /* Optional, both or neither: the guest time at which expire is to be called
+     * (UINT64_MAX: never), and the call. Who moves it calls board_rearm(). */
+    uint64_t (*deadline)(struct virtio_slot *s);
+    void (*expire)(struct virtio_slot *s, uint64_t now);
 };
 
 struct virtio_slot {
@@ -42,6 +51,24 @@ struct virtio_slot {
     const char *broken;
 };
 
-extern const struct virtio_class virtio_blk;
+/* ---- What the transport offers to the classes ---------------------------- */
+
+/* 1: the next chain of the queue; 0: there is none, or the driver has not set
+ * the queue up; negative: the driver lied, and the device has stopped. */
+int virtio_pop(struct virtio_slot *s, unsigned queue,
+               struct virtq_chain *chain);
+/* Gives a chain back with `written` bytes in it. */
+void virtio_push(struct virtio_slot *s, unsigned queue,
+                 const struct virtq_chain *chain, uint32_t written);
+/* Chains were given back: interrupts, unless the driver wants none. */
+void virtio_signal(struct virtio_slot *s, unsigned queue);
+/* Whether notifications of that queue would be wasted. */
+void virtio_suppress(struct virtio_slot *s, unsigned queue, bool on);
+/* Serves every chain of the queue and signals; how many there were. */
+unsigned virtio_serve(struct virtio_slot *s, unsigned queue);
+/* The driver broke the protocol: nothing more until it resets the device. */
+void virtio_break(struct virtio_slot *s, const char *why);
+
+extern const struct virtio_class virtio_blk, virtio_net;
 
 #endif

@@ -7,6 +7,7 @@
 
 static const struct virtio_class *const virtio_slots[TM_VIRTIO_SLOTS] = {
     [0] = &virtio_blk,
+    [1] = &virtio_net,
 };
 
 enum {
@@ -47,8 +48,7 @@ static void slot_interrupt(struct virtio_slot *s, uint32_t bits)
     board_set_pin(s->board, s->pin, s->interrupt != 0);
 }
 
-/* The driver broke the protocol: stop here until it resets the device. */
-static void slot_break(struct virtio_slot *s, const char *why)
+void virtio_break(struct virtio_slot *s, const char *why)
 {
     s->broken = why;
     s->status |= STATUS_NEEDS_RESET;
@@ -64,6 +64,8 @@ static void slot_reset(struct virtio_slot *s)
     s->broken = NULL;
     memset(s->queue, 0, sizeof(s->queue));
     board_set_pin(s->board, s->pin, false);
+    if (s->class->reset)
+        s->class->reset(s);
 }
 
 static uint64_t slot_features(struct virtio_slot *s)
@@ -78,11 +80,30 @@ static struct virtq *slot_queue(struct virtio_slot *s)
 
 /* ---- Writes ---------------------------------------------------------------- */
 
-/* The device filled in a chain and is about to give it back. */
-static void slot_push(struct virtio_slot *s, struct virtq *q,
-                      const struct virtq_chain *c, uint32_t written)
+static bool slot_live(const struct virtio_slot *s, unsigned queue)
+{
+    return queue < s->class->queues && (s->status & STATUS_DRIVER_OK) &&
+           !s->broken && s->queue[queue].ready;
+}
+
+int virtio_pop(struct virtio_slot *s, unsigned queue, struct virtq_chain *chain)
+{
+    const char *why;
+    int r;
+
+    if (!slot_live(s, queue))
+        return 0;
+    r = virtq_pop(&s->queue[queue], s->board->ram, chain, &why);
+    if (r < 0)
+        virtio_break(s, why);
+    return r;
+}
+
+void virtio_push(struct virtio_slot *s, unsigned queue,
+                 const struct virtq_chain *c, uint32_t written)
 {
     struct guest_ram *ram = s->board->ram;
+    struct virtq *q = &s->queue[queue];
 
     for (unsigned i = 0; i < c->writable; i++)
         board_ram_written(s->board, c->buffer[c->readable + i].host,
@@ -91,35 +112,52 @@ static void slot_push(struct virtio_slot *s, struct virtq *q,
     board_ram_written(s->board, ram->host + q->used, 4 + 8ull * q->num);
 }
 
-static void slot_notify(struct virtio_slot *s, uint32_t index)
+void virtio_signal(struct virtio_slot *s, unsigned queue)
+{
+    if (virtq_wants_interrupt(&s->queue[queue], s->board->ram))
+        slot_interrupt(s, INTERRUPT_USED);
+}
+
+void virtio_suppress(struct virtio_slot *s, unsigned queue, bool on)
 {
     struct guest_ram *ram = s->board->ram;
-    struct virtq_chain chain;
-    const char *why = NULL;
-    bool pushed = false;
-    struct virtq *q;
-    int r;
+    struct virtq *q = &s->queue[queue];
 
-    if (index >= s->class->queues || !(s->status & STATUS_DRIVER_OK) ||
-        s->broken)
+    if (!slot_live(s, queue))
         return;
-    q = &s->queue[index];
-    if (!q->ready)
-        return;
-    while ((r = virtq_pop(q, ram, &chain, &why)) > 0) {
-        int64_t written = s->class->serve(s, index, &chain, &why);
+    virtq_suppress(q, ram, on);
+    board_ram_written(s->board, ram->host + q->used, 2);
+}
+
+unsigned virtio_serve(struct virtio_slot *s, unsigned queue)
+{
+    struct virtq_chain chain;
+    unsigned served = 0;
+
+    while (virtio_pop(s, queue, &chain) > 0) {
+        const char *why = NULL;
+        int64_t written = s->class->serve(s, queue, &chain, &why);
 
         if (written < 0) {
-            r = -1;
+            virtio_break(s, why);
             break;
         }
-        slot_push(s, q, &chain, written);
-        pushed = true;
+        virtio_push(s, queue, &chain, written);
+        served++;
     }
-    if (pushed && virtq_wants_interrupt(q, ram))
-        slot_interrupt(s, INTERRUPT_USED);
-    if (r < 0)
-        slot_break(s, why);
+    if (served)
+        virtio_signal(s, queue);
+    return served;
+}
+
+static void slot_notify(struct virtio_slot *s, uint32_t queue)
+{
+    if (!slot_live(s, queue))
+        return;
+    if (s->class->notify)
+        s->class->notify(s, queue);
+    else
+        virtio_serve(s, queue);
 }
 
 static void slot_set_status(struct virtio_slot *s, uint32_t v)
@@ -145,7 +183,7 @@ static void slot_set_ready(struct virtio_slot *s, struct virtq *q, bool ready)
         return;
     }
     if (virtq_check(q, s->board->ram, &why) < 0) {
-        slot_break(s, why);
+        virtio_break(s, why);
         return;
     }
     q->last_avail = 0;
@@ -286,6 +324,35 @@ static void virtio_mmio_write(struct device *d, gpa_t addr, unsigned size,
         slot_write(s, reg, value);
 }
 
+/* ---- Timers ------------------------------------------------------------------ */
+
+static uint64_t virtio_deadline(struct device *d)
+{
+    struct virtio *v = (struct virtio *)d;
+    uint64_t when = UINT64_MAX;
+
+    for (unsigned i = 0; i < TM_VIRTIO_SLOTS; i++) {
+        struct virtio_slot *s = &v->slot[i];
+        uint64_t t = s->class && s->class->deadline ? s->class->deadline(s)
+                                                    : UINT64_MAX;
+
+        when = t < when ? t : when;
+    }
+    return when;
+}
+
+static void virtio_expire(struct device *d, uint64_t now)
+{
+    struct virtio *v = (struct virtio *)d;
+
+    for (unsigned i = 0; i < TM_VIRTIO_SLOTS; i++) {
+        struct virtio_slot *s = &v->slot[i];
+
+        if (s->class && s->class->deadline && s->class->deadline(s) <= now)
+            s->class->expire(s, now);
+    }
+}
+
 /* ---- Life ------------------------------------------------------------------- */
 
 static void virtio_destroy(struct device *d)
@@ -327,4 +394,6 @@ const struct device_class device_virtio = {
     .destroy = virtio_destroy,
     .mmio_read = virtio_mmio_read,
     .mmio_write = virtio_mmio_write,
+    .deadline = virtio_deadline,
+    .expire = virtio_expire,
 };

@@ -9,6 +9,7 @@
 #define DESC_INDIRECT 4
 
 #define AVAIL_NO_INTERRUPT 1
+#define USED_NO_NOTIFY     1
 
 struct virtq_desc {
     uint64_t addr;
@@ -148,6 +149,11 @@ void virtq_push(struct virtq *q, const struct guest_ram *ram,
 bool virtq_wants_interrupt(const struct virtq *q, const struct guest_ram *ram)
 {
     return !(virtq_avail(q, ram)->flags & AVAIL_NO_INTERRUPT);
+}
+
+void virtq_suppress(struct virtq *q, const struct guest_ram *ram, bool on)
+{
+    virtq_used(q, ram)->flags = on ? USED_NO_NOTIFY : 0;
 }
 
 /* Copy between flat memory and buffers [first, first + n). */

@@ -44,6 +44,9 @@ void virtq_push(struct virtq *q, const struct guest_ram *ram,
 /* Does the driver want an interrupt for what was pushed? */
 bool virtq_wants_interrupt(const struct virtq *q, const struct guest_ram *ram);
 
+/* Tells the driver whether to leave out notifications. */
+void virtq_suppress(struct virtq *q, const struct guest_ram *ram, bool on);
+
 /* Copy from the readable part, or to the writable part, beginning `off` bytes
  * into it. The number of bytes copied: less than len where the part is short. */
 uint64_t virtq_read(const struct virtq_chain *c, uint64_t off, void *to,

@@ -208,3 +208,52 @@ static int64_t call_bench_return(struct trapframe *tf)
         user_leave();
     return -TM_ENOSYS;
 }
+
+static int64_t call_net_send(struct trapframe *tf)
+{
+    int64_t err = is_process() ? net_probe() : -TM_ENOSYS;
+
+    if (err)
+        return err;
+    if (!user_range_ok(tf->rdi, tf->rsi))
+        return -TM_EFAULT;
+    return net_send(tf->rdi, tf->rsi);
+}
+
+static int64_t call_net_recv(struct trapframe *tf)
+{
+    int64_t err = is_process() ? net_probe() : -TM_ENOSYS;
+
+    if (err)
+        return err;
+    if (!user_range_ok(tf->rdi, tf->rsi))
+        return -TM_EFAULT;
+    if (tf->rdx > 1ull << 40)
+        return -TM_EINVAL;
+    return net_receive(tf->rdi, tf->rsi, tf->rdx);
+}
+
+static int64_t call_net_info(struct trapframe *tf)
+{
+    int64_t err = net_probe();
+    uint8_t mac[6];
+
+    if (err)
+        return err;
+    if (!user_range_ok(tf->rdi, sizeof(mac)))
+        return -TM_EFAULT;
+    net_address(mac);
+    return copy_to_user(tf->rdi, mac, sizeof(mac));
+}
+
+static int64_t call_net_mode(struct trapframe *tf)
+{
+    int64_t err = net_probe();
+
+    if (err)
+        return err;
+    if (tf->rdi & ~(uint64_t)NET_EAGER)
+        return -TM_EINVAL;
+    net_set_mode((unsigned)tf->rdi);
+    return 0;
+}

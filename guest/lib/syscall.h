@@ -27,7 +27,11 @@
     SYSCALL(blk_size, 14, "(): bytes")                                    \
     SYSCALL(doorbell, 15, "(TM_DB_*): 0")                                 \
     SYSCALL(report, 16, "(text, len): len; one report line, atomically")  \
-    SYSCALL(bench_return, 17, "(): ends user_call; not for processes")
+    SYSCALL(bench_return, 17, "(): ends user_call; not for processes")    \
+    SYSCALL(net_send, 18, "(buf, len): len; one Ethernet frame")          \
+    SYSCALL(net_recv, 19, "(buf, size, timeout in us, 0 none): length")   \
+    SYSCALL(net_info, 20, "(uint8_t mac[6]): 0")                          \
+    SYSCALL(net_mode, 21, "(NET_*): 0")
 
 enum syscall_number {
 #define SYSCALL(name, number, meaning) SYS_##name = number,
@@ -41,6 +45,11 @@ enum syscall_number {
 #define WAIT_KILLED(status) ((status) >> 8 & 1)
 #define WAIT_VECTOR(status) ((status) >> 16 & 0xff) /* if killed */
 
+/* net_mode: interrupt for each frame and tell the device of each buffer at once.
+ * Without it, interrupts are on only while a process waits, and buffers are given
+ * back in batches. */
+#define NET_EAGER 1u
+
 /* Error numbers are Linux's. */
 #define TM_ENOENT 2
 #define TM_EIO 5
@@ -53,5 +62,6 @@ enum syscall_number {
 #define TM_ENODEV 19
 #define TM_EINVAL 22
 #define TM_ENOSYS 38
+#define TM_ETIMEDOUT 110
 
 #endif

@@ -119,4 +119,29 @@ static inline int64_t sys_blk_size(void)
     return syscall0(SYS_blk_size);
 }
 
+/* One Ethernet frame; waits while the device's queue is full. */
+static inline int64_t sys_net_send(const void *frame, size_t len)
+{
+    return syscall3(SYS_net_send, (uint64_t)frame, len, 0);
+}
+
+/* The next frame's length; -TM_ETIMEDOUT after timeout_us (0: waits forever). */
+static inline int64_t sys_net_recv(void *frame, size_t size,
+                                   uint64_t timeout_us)
+{
+    return syscall3(SYS_net_recv, (uint64_t)frame, size, timeout_us);
+}
+
+/* 0; -TM_ENODEV without a network. */
+static inline int64_t sys_net_info(uint8_t mac[6])
+{
+    return syscall3(SYS_net_info, (uint64_t)mac, 0, 0);
+}
+
+/* NET_*. */
+static inline int64_t sys_net_mode(unsigned mode)
+{
+    return syscall3(SYS_net_mode, mode, 0, 0);
+}
+
 #endif
