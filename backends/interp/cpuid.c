@@ -30,16 +30,21 @@ static void text(uint32_t *out, const char *s, unsigned n)
         out[k / 4] |= (uint32_t)(uint8_t)s[k] << 8 * (k % 4);
 }
 
+static uint32_t vendor[4];
+
+void cpuid_prime(void)
+{
+    if (!vendor[1])
+        __cpuid(0, vendor[0], vendor[1], vendor[2], vendor[3]);
+}
+
 static void leaf(struct icpu *c, uint32_t eax, uint32_t ecx, uint32_t r[4])
 {
     static const char brand[48] = "Trapmark interpreted x86-64-v2 CPU";
-    static uint32_t vendor[4]; /* asked once: CPUID exits where we are a guest */
 
     r[0] = r[1] = r[2] = r[3] = 0;
     switch (eax) {
     case 0: /* the vendor is the host's: guests choose by it what to execute */
-        if (!vendor[1])
-            __cpuid(0, vendor[0], vendor[1], vendor[2], vendor[3]);
         r[0] = 0xd;
         for (int k = 1; k < 4; k++)
             r[k] = vendor[k];

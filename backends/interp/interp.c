@@ -3,6 +3,7 @@
 #include "event.h"
 #include "run.h"
 #include "step.h"
+#include "system.h"
 #include "thunk.h"
 
 #include "../x86/decode.h"
@@ -85,6 +86,7 @@ static int create(struct vm *vm, char why[REASON_MAX])
     size_t pages = vm->ram->size >> 12;
     int err = prime_thunks(why);
 
+    cpuid_prime();
     if (err)
         return err;
     if (vm->paging && strcmp(vm->paging, "software-tlb")) {

@@ -43,6 +43,10 @@ static inline void write_sized(struct icpu *c, unsigned off, unsigned log2,
         SET64(off, v);
 }
 
+/* Ask the host's CPU who it is, once: CPUID may fault in a process that runs
+ * guest code, and exits where we are a guest. */
+void cpuid_prime(void);
+
 /* Handlers that live elsewhere: cpuid.c, msr.c, control_regs.c. */
 void insn_cpuid(struct icpu *c, const struct insn *i);
 void insn_rdmsr(struct icpu *c, const struct insn *i);
