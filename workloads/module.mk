@@ -3,7 +3,7 @@
 # A workload is compiled once, with the guest's flags; the native process is
 # linked from the same object, so both execute the same code.
 
-compute_WORKLOADS := sort sha256 matmul
+compute_WORKLOADS := sort sha256 matmul lzcomp chess nbody fft chase64m
 io_WORKLOADS      := blkread-seq blkread-rand
 mixed_WORKLOADS   := forkwait
 
