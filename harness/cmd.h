@@ -17,6 +17,7 @@ int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 
 /* argp_parse, with two differences: a wrong option is one line that suggests
  * the nearest, exit code 2; and -h is --help. --help exits with 0. */

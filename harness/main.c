@@ -20,6 +20,7 @@ static const struct command {
     {"doctor", cmd_doctor, "show what this host can measure, and how well"},
     {"run", cmd_run, "measure benchmarks on backends"},
     {"report", cmd_report, "draw tables, plots and a page from result files"},
+    {"audit", cmd_audit, "show which sensitive instructions a backend keeps"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

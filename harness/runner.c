@@ -80,6 +80,8 @@ static void take_line(struct watch *w)
         fprintf(stderr, "  %s/%s: %.*s\n", w->job->backend->name,
                 w->job->bench->note.name, (int)b->len, b->text);
     guestlog_line(&w->log, b->text, b->len);
+    if (w->job->line)
+        w->job->line(w->job->opaque, b->text, b->len);
     b->len = 0;
     b->cut = false;
     w->lines++;
@@ -320,6 +322,11 @@ static char *command_line(const struct runner_job *job)
     if (job->iters) {
         char *more =
             xformat("%s iters=%llu", line, (unsigned long long)job->iters);
+        free(line);
+        line = more;
+    }
+    if (job->words) {
+        char *more = xformat("%s %s", line, job->words);
         free(line);
         line = more;
     }

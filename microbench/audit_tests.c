@@ -478,7 +478,7 @@ const struct audit_test audit_tests[] = {
     CLASSIC("int n", 0, intn, prepare_int, judge_int, NULL),
     CLASSIC("mov from %cs", 0, movfromcs, NULL, judge_movfromcs, NULL),
     CLASSIC("mov to %fs", 0, movtofs, prepare_fs, judge_fs_memory, NULL),
-    CLASSIC("mov to %fs, TSS", 0, movbad, prepare_movbad, judge_movbad, NULL),
+    CLASSIC("mov to %fs (TSS)", 0, movbad, prepare_movbad, judge_movbad, NULL),
     MODERN("cpuid", 0, cpuid, NULL, judge_cpuid, NULL),
     MODERN("rdtsc", 0, rdtsc, prepare_rdtsc, judge_rdtsc, NULL),
     MODERN("rdtscp", 0, rdtscp, prepare_rdtscp, judge_rdtscp, NULL),
