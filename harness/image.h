@@ -7,7 +7,8 @@
 struct image {
     char *kernel, *initrd;     /* absolute */
     char *native_dir;          /* absolute; may not exist */
-    struct bench_list benches; /* by suite: micro, kcompute, compute, io, mixed, others */
+    /* By suite: micro, kcompute, compute, io, mixed, others. */
+    struct bench_list benches;
     uint64_t id;               /* hash of kernel and initrd */
 };
 
