@@ -156,7 +156,7 @@ static void write_tables(struct fixture *f)
                                  0xee00ull << 32 | (at >> 16) << 48;
         *(uint8_t *)ram_ptr(&f->ram, at, 1) = 0xf4;
     }
-    *word(f, TSS + 4) = STACK0;
+    memcpy(ram_ptr(&f->ram, TSS + 4, 8), &(uint64_t){STACK0}, 8);
 }
 
 static int setup(void **state)
