@@ -4,7 +4,9 @@
 # linked from the same object, so both execute the same code.
 
 compute_WORKLOADS := sort sha256 matmul lzcomp chess nbody fft chase64m
-io_WORKLOADS      := blkread-seq blkread-rand
+io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkwrite-seq \
+	blkwrite-rand net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
+	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
 mixed_WORKLOADS   := forkwait
 
 workload_ELFS += $(patsubst %,$(O)/guest/bin/%,\
@@ -19,10 +21,15 @@ workload_obj = $(patsubst %,$(O)/guest/u/workloads/%.o,$(1))
 # guest's linker and the host's put it.
 workload_CFLAGS := -falign-functions=64
 workload_OBJS   := $(call workload_obj,$(addprefix compute/,$(compute_WORKLOADS)) \
-	$(addprefix io/,$(io_WORKLOADS) blkread) $(addprefix mixed/,$(mixed_WORKLOADS)))
+	$(addprefix io/,$(io_WORKLOADS) blkread blkwrite netload ticker) $(addprefix mixed/,$(mixed_WORKLOADS)))
 $(workload_OBJS): user_CFLAGS += $(workload_CFLAGS)
 
-$(addprefix $(O)/guest/bin/,$(io_WORKLOADS)): $(call workload_obj,io/blkread)
+# What a family of them shares.
+io_family = $(addprefix $(O)/guest/bin/,$(filter $(1),$(io_WORKLOADS)))
+$(call io_family,blkread-%): $(call workload_obj,io/blkread)
+$(call io_family,blkwrite-%): $(call workload_obj,io/blkwrite)
+$(call io_family,net-%): $(call workload_obj,io/netload)
+$(call io_family,timer-%): $(call workload_obj,io/ticker)
 
 define workload_rule
 $(O)/guest/bin/$(notdir $(1)): $(call workload_obj,$(1)) $(user_OBJS) $(user_LDSCRIPT)

@@ -12,7 +12,10 @@
 #define TM_NET_FRAME_MAX 1514
 
 /* The device's address; the peer's is the same with a last byte of 2. */
-#define TM_NET_MAC {0x02, 0x54, 0x4d, 0x00, 0x00, 0x01}
+#define TM_NET_MAC                         \
+    {                                      \
+        0x02, 0x54, 0x4d, 0x00, 0x00, 0x01 \
+    }
 
 /* Commands. The answer to one carries the same number and TM_NET_REPLY, and
  * its source and destination are swapped.
@@ -28,12 +31,12 @@
  *           long as there is something in it, and asks for no notifications
  *           meanwhile; 0: it serves the queue at each notification
  */
-#define TM_NET_ECHO   1
+#define TM_NET_ECHO 1
 #define TM_NET_STREAM 2
-#define TM_NET_SINK   3
+#define TM_NET_SINK 3
 #define TM_NET_REPORT 4
-#define TM_NET_POLL   5
-#define TM_NET_REPLY  0x80
+#define TM_NET_POLL 5
+#define TM_NET_REPLY 0x80
 
 struct tm_net_frame {
     uint8_t to[6], from[6];

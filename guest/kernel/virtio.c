@@ -141,8 +141,8 @@ void virtio_post(struct virtio_queue *q, uint16_t head)
     q->avail.idx++;
 }
 
-/* A store to the ring, then a load from it: the one order that x86 does not keep
- * by itself. MFENCE would do, but belongs to SSE2. */
+/* A store to the ring, then a load from it: the one order that x86 does not
+ * keep by itself. MFENCE would do, but belongs to SSE2. */
 static void store_load_fence(void)
 {
     __asm__ volatile("lock; orq $0, (%%rsp)" ::: "memory", "cc");

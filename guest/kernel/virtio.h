@@ -1,4 +1,4 @@
-/* The virtio-mmio transport for the kernel's drivers, both interface versions. */
+/* The virtio-mmio transport of the kernel's drivers, both versions. */
 #ifndef TM_VIRTIO_H
 #define TM_VIRTIO_H
 
@@ -47,8 +47,8 @@ bool virtio_negotiate(struct virtio_device *d);
 struct virtio_queue *virtio_queue(struct virtio_device *d, unsigned index);
 void virtio_start(struct virtio_device *d);
 
-/* Acknowledges the interrupt, at the device and at the APIC. Whoever looks at the
- * rings afterwards misses no completion. */
+/* Acknowledges the interrupt, at the device and at the APIC. Whoever looks at
+ * the rings afterwards misses no completion. */
 void virtio_ack(struct virtio_device *d);
 
 /* Makes the chain that begins at descriptor head available. */

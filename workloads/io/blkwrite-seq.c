@@ -1,0 +1,20 @@
+/* blkwrite-seq: 4 KiB writes of consecutive blocks, one at a time. */
+#include "../../guest/lib/bench.h"
+#include "blkwrite.h"
+
+static void seq_kernel(uint64_t n)
+{
+    for (uint64_t op = 0; op < n; op++)
+        blkwrite_one(op % WRITE_COUNT);
+}
+
+static uint64_t seq_checksum(void)
+{
+    return blkwrite_checksum(64, 1);
+}
+
+DEFINE_BENCHMARK(blkwrite_seq, "blkwrite-seq", "io", "4 KiB write",
+                 "Sequential 4 KiB writes through virtio-blk, queue depth 1",
+                 TM_BENCH_NEEDS_DISK, .refuse = blkwrite_refuse,
+                 .kernel = seq_kernel, .checksum = seq_checksum,
+                 .verify = blkwrite_verify, .cleanup = blkwrite_cleanup);
