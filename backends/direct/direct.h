@@ -39,6 +39,12 @@ int direct_step(struct direct *d, struct vm_exit *exit);
 int direct_deliver(struct direct *d, int vector, bool trap, bool has_error,
                    uint32_t error, struct vm_exit *exit);
 
+/* fast.c: the common cases within ring 0, with nothing unusual about them. False:
+ * nothing was done, let the interpreter do it. */
+bool direct_fast_deliver(struct direct *d, unsigned vector, bool trap,
+                         bool has_error, uint32_t error);
+bool direct_fast_iret(struct direct *d);
+
 /* trap.c: what host_enter() came back with, d->st being up to date. */
 int direct_trap(struct direct *d, struct vm_exit *exit);
 

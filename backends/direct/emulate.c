@@ -44,7 +44,11 @@ int direct_deliver(struct direct *d, int vector, bool trap, bool has_error,
                    uint32_t error, struct vm_exit *exit)
 {
     const struct interp_event event = {vector, trap, has_error, error};
-    int err = interp_deliver(d->stepper, &d->st, &event, exit);
+    int err;
 
+    if (vector >= 0 &&
+        direct_fast_deliver(d, (unsigned)vector, trap, has_error, error))
+        return 0;
+    err = interp_deliver(d->stepper, &d->st, &event, exit);
     return finish(d, 0, err, exit);
 }

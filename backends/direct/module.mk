@@ -1,2 +1,2 @@
 # Trap-and-emulate.
-backend_SRCS += $(addprefix backends/direct/,direct.c emulate.c trap.c)
+backend_SRCS += $(addprefix backends/direct/,direct.c emulate.c fast.c trap.c)

@@ -113,6 +113,16 @@ static int exception(struct direct *d, struct vm_exit *exit)
     switch (d->host.trap.vector) {
     case VEC_PF:
         return page_fault(d, exit);
+    case VEC_DE:
+        if (direct_cpl(d) != 0)
+            return step_counted(d, exit);
+        return deliver_counted(d, EV_EXCEPTION_DE, VEC_DE, false, false, 0,
+                               exit);
+    case VEC_GP:
+        if (!direct_fast_iret(d))
+            return step_counted(d, exit);
+        d->vm.events.ticks[EV_EXIT_IRET] += __rdtsc() - d->host.trap.begin;
+        return 0;
     case VEC_DB:
         d->st.dr[6] |= 0x4000; /* BS */
         return deliver_counted(d, EV_EXCEPTION_DB, VEC_DB, true, false, 0,

@@ -93,9 +93,12 @@ static void pass_on(int sig, siginfo_t *info, ucontext_t *uc)
         return;
     }
     die(sig, info, uc);
-    /* The instruction runs again and meets the default action. */
+    /* The instruction runs again and meets the default action; where another
+     * process sent the signal, it is sent once more. */
     before[k].handler = NULL; /* SIG_DFL */
     sys_sigaction(sig, &before[k], NULL);
+    if (info->si_code <= 0)
+        syscall(SYS_tgkill, getpid(), gettid(), sig);
 }
 
 static bool within(uint64_t rip, const char *from, const char *to)

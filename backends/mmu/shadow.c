@@ -341,6 +341,20 @@ bool shadow_is_traced(const struct shadow *s, gpa_t gpa)
     return gpa >> 12 < s->frames_n && s->frames[gpa >> 12].flags & FR_TRACED;
 }
 
+void *shadow_ptr(const struct shadow *s, uint64_t host, unsigned len,
+                 bool write)
+{
+    uint64_t offset = host & (PAGE - 1);
+    const struct sentry *e;
+
+    if (host >> 47 || offset + len > PAGE)
+        return NULL;
+    e = entry_find(s, host);
+    if (!e || (write && !(e->flags & SH_W)))
+        return NULL;
+    return s->cfg.ram->host + ((uint64_t)e->gfn << 12) + offset;
+}
+
 void shadow_stats(const struct shadow *s, struct shadow_stats *st)
 {
     st->maps = s->maps;

@@ -79,6 +79,12 @@ enum shadow_verdict shadow_fault(struct shadow *s, const struct walk_regs *regs,
                                  unsigned cpl, uint64_t host, uint32_t error,
                                  struct shadow_fault *f);
 
+/* The RAM behind host addresses [host, host + len), where they lie in one page
+ * that is shadowed with that right (hidden or not); else NULL: walk the tables.
+ * A shortcut for supervisor accesses. */
+void *shadow_ptr(const struct shadow *s, uint64_t host, unsigned len,
+                 bool write);
+
 /* ---- What the guest does to its tables ----------------------------------- */
 
 /* CR3 or a paging bit of CR0, CR4 or EFER has a new value. Cheap where nothing
