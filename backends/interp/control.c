@@ -7,7 +7,7 @@
 #include "../x86/walk.h"
 
 #define JCC(cc, suffix)                                                        \
-    static void j##suffix##_rel(struct icpu *c, const struct insn *i)                \
+    static void j##suffix##_rel(struct icpu *c, const struct insn *i)          \
     {                                                                          \
         if (condition(c->fl, cc))                                              \
             return take(c, i);                                                 \

@@ -60,7 +60,8 @@ MOVS(16)
 MOVS(32)
 MOVS(64)
 
-#define ROW(form) {mov_##form##_8, mov_##form##_16, mov_##form##_32, mov_##form##_64}
+#define ROW(form)                                                              \
+    {mov_##form##_8, mov_##form##_16, mov_##form##_32, mov_##form##_64}
 static insn_fn *const mov_handlers[FORM_COUNT][4] = {
     ROW(rr),    ROW(ri),     ROW(rm_bd), ROW(rm_any),
     ROW(mr_bd), ROW(mr_any), ROW(mi_bd), ROW(mi_any),

@@ -180,13 +180,25 @@ static uint64_t run(struct string *s, uint64_t count)
     left = n;
     /* Element by element in order, as overlaps demand. */
     if (s->i->rm == STOS && s->size == 8)
-        asm volatile("rep stosq" : "+D"(d), "+c"(left) : "a"(c->gpr[RAX]) : "memory");
+        asm volatile("rep stosq"
+                     : "+D"(d), "+c"(left)
+                     : "a"(c->gpr[RAX])
+                     : "memory");
     else if (s->i->rm == STOS && s->size == 4)
-        asm volatile("rep stosl" : "+D"(d), "+c"(left) : "a"(c->gpr[RAX]) : "memory");
+        asm volatile("rep stosl"
+                     : "+D"(d), "+c"(left)
+                     : "a"(c->gpr[RAX])
+                     : "memory");
     else if (s->i->rm == STOS && s->size == 2)
-        asm volatile("rep stosw" : "+D"(d), "+c"(left) : "a"(c->gpr[RAX]) : "memory");
+        asm volatile("rep stosw"
+                     : "+D"(d), "+c"(left)
+                     : "a"(c->gpr[RAX])
+                     : "memory");
     else if (s->i->rm == STOS)
-        asm volatile("rep stosb" : "+D"(d), "+c"(left) : "a"(c->gpr[RAX]) : "memory");
+        asm volatile("rep stosb"
+                     : "+D"(d), "+c"(left)
+                     : "a"(c->gpr[RAX])
+                     : "memory");
     else if (s->size == 8)
         asm volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(left)::"memory");
     else if (s->size == 4)
