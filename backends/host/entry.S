@@ -89,6 +89,14 @@ host_enter_abort:
 host_enter_end:
     .size host_enter, . - host_enter
 
+/* The guest's AC flag would make the host's unaligned accesses fault; the kernel
+ * leaves it to the handler. */
+    .macro CLEAR_AC
+    pushfq
+    andl $~0x40000, (%rsp)
+    popfq
+    .endm
+
 /* rdi = struct host_cpu; guest registers saved, FPU still the guest's. */
     .globl host_leave
     .balign 16
@@ -106,6 +114,7 @@ host_exit:
     ldmxcsr host_mxcsr(%rip)
     cld
     mov host_rsp(%rip), %rsp
+    CLEAR_AC
     .globl host_leave_end
 host_leave_end:
     pop %r15
@@ -125,11 +134,12 @@ host_unwind:
     jmp host_leave_end
 
 /* What the kernel calls, on the signal stack: rdi, rsi, rdx are sa_sigaction's.
- * System calls and thread-local storage are the guest's until the fourth line.
+ * System calls and thread-local storage are the guest's until both bases are set.
  * Where host_on_signal returns, the interrupted code goes on. */
     .globl host_signal
     .balign 16
 host_signal:
+    CLEAR_AC
     rdfsbase %rcx
     rdgsbase %r8
     movzbl host_selector(%rip), %r9d
