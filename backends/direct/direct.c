@@ -1,5 +1,5 @@
-/* The backend "direct": classical trap-and-emulate, the guest's ring 0 and ring 3
- * both at the host's CPL 3. */
+/* The backend "direct": classical trap-and-emulate, the guest's ring 0 and ring
+ * 3 both at the host's CPL 3. */
 #include "direct.h"
 
 #include <errno.h>
@@ -10,8 +10,8 @@
 
 /* RFLAGS that guest code changes without a trap. POPF's silence about IF and
  * IOPL is the architecture's fault: that is what this backend shows. */
-#define NATIVE_FLAGS                                                           \
-    (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF | FL_TF | FL_NT |   \
+#define NATIVE_FLAGS                                                         \
+    (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF | FL_TF | FL_NT | \
      FL_AC | FL_ID)
 
 static int probe(char why[REASON_MAX])
@@ -124,7 +124,8 @@ static int set_state(struct vm *vm, const struct x86_state *s)
     return 0;
 }
 
-/* ---- Running --------------------------------------------------------------- */
+/* ---- Running ---------------------------------------------------------------
+ */
 
 static void enter(struct direct *d)
 {
@@ -174,8 +175,8 @@ static int attend(struct direct *d, struct vm_exit *exit)
         exit->kind = d->st.rflags & FL_IF ? EXIT_HLT : EXIT_HLT_DEAD;
         return 1;
     }
-    /* CPL 3 can't set the host's CR0.TS. Where the guest did, its user code gets
-     * the #NM at once, before it is known to touch the FPU. */
+    /* CPL 3 can't set the host's CR0.TS. Where the guest did, its user code
+     * gets the #NM at once, before it is known to touch the FPU. */
     if (d->st.cr0 & CR0_TS && direct_cpl(d) == 3) {
         r = direct_deliver(d, VEC_NM, false, false, 0, exit);
         return r ? r : 2;

@@ -31,6 +31,11 @@ static inline unsigned direct_cpl(const struct direct *d)
     return SEG_DPL(d->st.seg[SS].attr) | (d->st.seg[CS].sel & 3u);
 }
 
+static inline struct walk_regs direct_walk_regs(const struct direct *d)
+{
+    return (struct walk_regs){d->st.cr0, d->st.cr3, d->st.cr4, d->st.efer};
+}
+
 /* emulate.c: 0: go on; 1: leave run() with *exit; or negative errno. */
 
 /* Execute one instruction with the interpreter. */
@@ -39,8 +44,8 @@ int direct_step(struct direct *d, struct vm_exit *exit);
 int direct_deliver(struct direct *d, int vector, bool trap, bool has_error,
                    uint32_t error, struct vm_exit *exit);
 
-/* fast.c: the common cases within ring 0, with nothing unusual about them. False:
- * nothing was done, let the interpreter do it. */
+/* fast.c: the common cases within ring 0, with nothing unusual about them.
+ * False: nothing was done, let the interpreter do it. */
 bool direct_fast_deliver(struct direct *d, unsigned vector, bool trap,
                          bool has_error, uint32_t error);
 bool direct_fast_iret(struct direct *d);

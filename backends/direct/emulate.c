@@ -19,8 +19,7 @@ static void follow_writes(struct direct *d, unsigned cpl)
 static int finish(struct direct *d, unsigned cpl, int err,
                   const struct vm_exit *exit)
 {
-    const struct walk_regs regs = {d->st.cr0, d->st.cr3, d->st.cr4,
-                                   d->st.efer};
+    const struct walk_regs regs = direct_walk_regs(d);
 
     if (err)
         return err;

@@ -8,10 +8,10 @@
  *   63..48         47 46..45 44..40  34..32  31..16    15..0
  *   offset 31..16  P  DPL    type    IST     selector  offset 15..0
  */
-#define GATE_TYPE(g)   ((g) >> 40 & 0x1f)
-#define GATE_P(g)      ((g) >> 47 & 1)
-#define GATE_IST(g)    ((g) >> 32 & 7)
-#define GATE_SEL(g)    ((uint16_t)((g) >> 16))
+#define GATE_TYPE(g) ((g) >> 40 & 0x1f)
+#define GATE_P(g) ((g) >> 47 & 1)
+#define GATE_IST(g) ((g) >> 32 & 7)
+#define GATE_SEL(g) ((uint16_t)((g) >> 16))
 #define GATE_INTERRUPT 0xe
 
 /* Is loading sel a change of nothing? The descriptor in memory must be what the
@@ -111,8 +111,7 @@ bool direct_fast_iret(struct direct *d)
     if (!code || code[0] != 0x48 || code[1] != 0xcf || !ordinary(d))
         return false;
     from = shadow_ptr(d->shadow, st->gpr[RSP], 40, false);
-    if (!from || !gva_canonical(from[0]) ||
-        from[2] & ~(loaded | FL_RF | 2) ||
+    if (!from || !gva_canonical(from[0]) || from[2] & ~(loaded | FL_RF | 2) ||
         !same_segment(d, &st->seg[CS], (uint16_t)from[1]) ||
         !same_segment(d, &st->seg[SS], (uint16_t)from[4]))
         return false;

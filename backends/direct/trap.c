@@ -36,8 +36,7 @@ static int deliver_counted(struct direct *d, enum tm_event e, int vector,
 /* REP STOS or REP MOVS at rip: clears or copies, no update of a table. */
 static bool is_rep_store(const struct direct *d)
 {
-    const struct walk_regs regs = {d->st.cr0, d->st.cr3, d->st.cr4,
-                                   d->st.efer};
+    const struct walk_regs regs = direct_walk_regs(d);
     struct walk_result w;
     const uint8_t *p;
 
@@ -82,8 +81,7 @@ static int outside(const struct direct *d, const struct shadow_fault *f,
 
 static int page_fault(struct direct *d, struct vm_exit *exit)
 {
-    const struct walk_regs regs = {d->st.cr0, d->st.cr3, d->st.cr4,
-                                   d->st.efer};
+    const struct walk_regs regs = direct_walk_regs(d);
     const struct host_trap *t = &d->host.trap;
     struct shadow_fault f;
 
@@ -148,9 +146,9 @@ int direct_trap(struct direct *d, struct vm_exit *exit)
         d->vm.events.count[EV_EXIT_SIGNAL]++;
         return 0;
     }
-    d->traces[d->traced++ % DIRECT_TRACES] = (struct direct_trace){
-        d->st.rip, t->address, (uint8_t)t->kind, (uint8_t)t->vector,
-        (uint8_t)direct_cpl(d)};
+    d->traces[d->traced++ % DIRECT_TRACES] =
+        (struct direct_trace){d->st.rip, t->address, (uint8_t)t->kind,
+                              (uint8_t)t->vector, (uint8_t)direct_cpl(d)};
     if (t->kind == HOST_SYSCALL)
         return step_counted(d, exit);
     return exception(d, exit);

@@ -164,8 +164,7 @@ void host_arm(struct host_cpu *h, uint64_t deadline)
     uint64_t now, ns;
 
     /* An alarm that comes early only costs a look at the clock. */
-    if (armed > (now = __rdtsc()) ? armed <= deadline
-                                  : deadline == UINT64_MAX)
+    if (armed > (now = __rdtsc()) ? armed <= deadline : deadline == UINT64_MAX)
         return;
     if (deadline <= now) {
         h->kicked = 1;

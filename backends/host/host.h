@@ -5,12 +5,12 @@
 #include "../backend.h"
 
 /*
- * host_enter() loads the guest's registers and jumps; it returns when the host's
- * kernel delivers a signal for what the guest did (or a kick), or when generated
- * code jumps to host_leave. There is no sigreturn: the handler copies the
- * interrupted registers into struct host_cpu and unwinds to host_enter's caller,
- * which emulates on its own stack and enters again. Signals of the guest are
- * never masked, so nothing needs to be restored.
+ * host_enter() loads the guest's registers and jumps; it returns when the
+ * host's kernel delivers a signal for what the guest did (or a kick), or when
+ * generated code jumps to host_leave. There is no sigreturn: the handler copies
+ * the interrupted registers into struct host_cpu and unwinds to host_enter's
+ * caller, which emulates on its own stack and enters again. Signals of the
+ * guest are never masked, so nothing needs to be restored.
  *
  * One vCPU a process: the handlers find it through a static pointer. Attach,
  * enter and detach on one thread.
@@ -27,7 +27,7 @@ enum host_trap_kind {
 struct host_regs {
     uint64_t gpr[16]; /* enum x86_gpr */
     uint64_t rip;
-    uint64_t rflags;  /* loaded: arithmetic, DF, TF, NT, AC, ID, RF */
+    uint64_t rflags; /* loaded: arithmetic, DF, TF, NT, AC, ID, RF */
     uint64_t fs_base, gs_base;
     uint64_t pad[12];
     struct x86_fx fx;
@@ -75,8 +75,8 @@ int host_probe(char why[REASON_MAX]);
 /* CPUID of guest code raises #GP. */
 bool host_cpuid_faults(void);
 
-/* Install the signal handlers; the sandbox puts one of its own in between, which
- * still gets what isn't the guest's. Cheap when called again. */
+/* Install the signal handlers; the sandbox puts one of its own in between,
+ * which still gets what isn't the guest's. Cheap when called again. */
 void host_claim_signals(struct host_cpu *h);
 
 /* Run. h->regs and h->trap say how it ended. */
@@ -89,8 +89,8 @@ extern const char host_leave[];
 /* The host's own, for callouts. */
 extern uint64_t host_fs_base;
 
-/* Interrupt the guest at this TSC value (UINT64_MAX: not at all) with HOST_KICK.
- * No system call where the value is the one that is armed. */
+/* Interrupt the guest at this TSC value (UINT64_MAX: not at all) with
+ * HOST_KICK. No system call where the value is the one that is armed. */
 void host_arm(struct host_cpu *h, uint64_t deadline);
 
 /* host_enter() returns soon, with HOST_KICK; from any thread or handler. */

@@ -1,5 +1,5 @@
-/* Signals: from the guest's code they end host_enter(), from the host's own they
- * are kicks or the end. */
+/* Signals: from the guest's code they end host_enter(), from the host's own
+ * they are kicks or the end. */
 #include "internal.h"
 
 #include <errno.h>
@@ -62,7 +62,8 @@ void host_signals_remove(void)
     installed = false;
 }
 
-/* ---- Signals in the host's own code --------------------------------------- */
+/* ---- Signals in the host's own code ---------------------------------------
+ */
 
 static void die(int sig, siginfo_t *info, const ucontext_t *uc)
 {
@@ -70,11 +71,11 @@ static void die(int sig, siginfo_t *info, const ucontext_t *uc)
     char text[200];
     int n;
 
-    n = snprintf(text, sizeof(text),
-                 "trapmark: signal %d (%s) in the VMM at %#llx, address %#llx\n",
-                 sig, sigabbrev_np(sig),
-                 (unsigned long long)uc->uc_mcontext.gregs[REG_RIP],
-                 (unsigned long long)(uintptr_t)info->si_addr);
+    n = snprintf(
+        text, sizeof(text),
+        "trapmark: signal %d (%s) in the VMM at %#llx, address %#llx\n", sig,
+        sigabbrev_np(sig), (unsigned long long)uc->uc_mcontext.gregs[REG_RIP],
+        (unsigned long long)(uintptr_t)info->si_addr);
     if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
         _exit(1);
     if (h && h->report)
@@ -119,7 +120,8 @@ static bool kick_on_the_way(ucontext_t *uc)
     return within(rip, host_leave, host_leave_end);
 }
 
-/* ---- The guest's ------------------------------------------------------------ */
+/* ---- The guest's ------------------------------------------------------------
+ */
 
 static void capture(struct host_cpu *h, const ucontext_t *uc, uint64_t fs,
                     uint64_t gs)
@@ -184,8 +186,7 @@ void host_on_signal(int sig, siginfo_t *info, ucontext_t *uc, uint64_t fs,
 
     if (!h || (sig == HOST_SIGNAL && kick_on_the_way(uc)))
         return;
-    if (!was_guest(h, uc) ||
-        (sig != HOST_SIGNAL && !of_the_code(sig, info))) {
+    if (!was_guest(h, uc) || (sig != HOST_SIGNAL && !of_the_code(sig, info))) {
         if (sig != HOST_SIGNAL)
             pass_on(sig, info, uc);
         return;

@@ -157,7 +157,8 @@ static unsigned maps_begun(const struct shadow *s, uint64_t host, unsigned n)
     return begun;
 }
 
-/* ---- Changes -------------------------------------------------------------- */
+/* ---- Changes --------------------------------------------------------------
+ */
 
 int entries_prot(unsigned flags)
 {
@@ -285,8 +286,8 @@ void entries_show(struct shadow *s, uint64_t host, unsigned n)
 
     for (unsigned k = 0; k < n; k++)
         e[k].flags &= (uint8_t)~SH_HIDDEN;
-    note_error(s, mprotect((void *)(uintptr_t)host, n * PAGE,
-                           entries_prot(e->flags)));
+    note_error(
+        s, mprotect((void *)(uintptr_t)host, n * PAGE, entries_prot(e->flags)));
 }
 
 void entries_hide(struct shadow *s, uint64_t from, uint64_t to)

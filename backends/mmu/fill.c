@@ -13,8 +13,8 @@
 
 /* Where a translation comes from. */
 struct path {
-    gpa_t table[4]; /* [level], down to the leaf entry's */
-    unsigned level; /* of the leaf entry */
+    gpa_t table[4];    /* [level], down to the leaf entry's */
+    unsigned level;    /* of the leaf entry */
     uint64_t pte, all; /* leaf entry; AND of U and W of the levels above */
     bool nx;           /* of the levels above */
 };
@@ -27,9 +27,8 @@ static bool find_path(const struct shadow *s, gva_t gva, struct path *p)
     p->all = PTE_W | PTE_U;
     p->nx = false;
     for (unsigned level = 4; level-- > 0;) {
-        const uint64_t *pte =
-            ram_ptr(s->cfg.ram,
-                    table | (gva >> table_shift(level) & 511) << 3, 8);
+        const uint64_t *pte = ram_ptr(
+            s->cfg.ram, table | (gva >> table_shift(level) & 511) << 3, 8);
 
         if (!pte)
             return false; /* tables in no RAM can't be traced */
@@ -150,8 +149,7 @@ static void show(struct shadow *s, uint64_t host, unsigned flags)
     uint64_t low = host & ~(512 * PAGE - 1), from = host, to = host + PAGE;
     const struct sentry *e;
 
-    while (from > low && (e = entry_find(s, from - PAGE)) &&
-           e->flags == flags)
+    while (from > low && (e = entry_find(s, from - PAGE)) && e->flags == flags)
         from -= PAGE;
     while (to < low + 512 * PAGE && (e = entry_find(s, to)) &&
            e->flags == flags)
@@ -253,8 +251,9 @@ enum shadow_verdict shadow_fault(struct shadow *s, const struct walk_regs *regs,
     if (!lacks && e && e->gfn == gfn && e->flags == flags)
         return emulate(s, f, SHADOW_RIGHTS); /* it should have worked */
     if (lacks & SH_W && s->frames[gfn].flags)
-        return emulate(s, f, s->frames[gfn].flags & FR_TRACED ? SHADOW_TRACED
-                                                               : SHADOW_CODE);
+        return emulate(s, f,
+                       s->frames[gfn].flags & FR_TRACED ? SHADOW_TRACED
+                                                        : SHADOW_CODE);
     if (lacks)
         return emulate(s, f, SHADOW_RIGHTS);
     at.gva &= ~(PAGE - 1);

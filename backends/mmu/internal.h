@@ -7,21 +7,21 @@
 #define PAGE 4096ull
 
 /* Page-table entry bits, as in backends/x86/walk.c. */
-#define PTE_P  0x1ull
-#define PTE_W  0x2ull
-#define PTE_U  0x4ull
-#define PTE_A  0x20ull
-#define PTE_D  0x40ull
+#define PTE_P 0x1ull
+#define PTE_W 0x2ull
+#define PTE_U 0x4ull
+#define PTE_A 0x20ull
+#define PTE_D 0x40ull
 #define PTE_PS 0x80ull
 #define PTE_NX 0x8000000000000000ull
 #define PTE_PHYS (((1ull << PHYS_BITS) - 1) & ~0xfffull)
 
-#define SH_P      1u
-#define SH_W      2u
-#define SH_X      4u
-#define SH_SUPER  8u  /* supervisor page where both rings share the view */
+#define SH_P 1u
+#define SH_W 2u
+#define SH_X 4u
+#define SH_SUPER 8u   /* supervisor page where both rings share the view */
 #define SH_HIDDEN 16u /* of these: PROT_NONE at present */
-#define SH_SAME   (SH_P | SH_W | SH_X | SH_SUPER)
+#define SH_SAME (SH_P | SH_W | SH_X | SH_SUPER)
 
 /* One page of a window. Entries of the same frame are chained: an id is the
  * index of the leaf in the pool * 512 + the slot + 1; 0 ends the chain. */
@@ -54,7 +54,7 @@ struct use {
 };
 
 #define FR_TRACED 1u
-#define FR_CODE   2u
+#define FR_CODE 2u
 
 /* One page of guest RAM. */
 struct frame {
@@ -117,16 +117,18 @@ static inline uint64_t leaf_end(uint64_t host)
     return (host | (512 * PAGE - 1)) + 1;
 }
 
-/* ---- trace.c -------------------------------------------------------------- */
+/* ---- trace.c --------------------------------------------------------------
+ */
 
 /* An entry is derived from this table, which maps addresses from base on. */
 void trace_table(struct shadow *s, uint32_t gfn, unsigned level, gva_t base);
 void trace_end(struct shadow *s, uint32_t gfn);
 
-/* ---- shadow.c ------------------------------------------------------------- */
+/* ---- shadow.c -------------------------------------------------------------
+ */
 
-/* Drop whatever maps the guest's [gva, gva + size), size a power of two that gva
- * is a multiple of. */
+/* Drop whatever maps the guest's [gva, gva + size), size a power of two that
+ * gva is a multiple of. */
 void shadow_drop_guest(struct shadow *s, gva_t gva, uint64_t size);
 /* Note that supervisor pages are visible. */
 void shadow_seen(struct shadow *s, uint64_t host, unsigned n);

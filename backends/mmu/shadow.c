@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define POOL_LEAVES 32768u /* 64 GiB of guest memory mapped at a time */
+#define POOL_LEAVES 32768u  /* 64 GiB of guest memory mapped at a time */
 #define MAPS_RESERVED 1024u /* for everything else in this process */
 
 static void *reserve(size_t size)
@@ -143,7 +143,8 @@ void shadow_drop_guest(struct shadow *s, gva_t gva, uint64_t size)
                  SHADOW_KERNEL_HIGH);
 }
 
-/* ---- The guest's registers ------------------------------------------------ */
+/* ---- The guest's registers ------------------------------------------------
+ */
 
 /* Keep what hangs on top-level entries that are the same in both tables. */
 static void load_root(struct shadow *s, uint64_t cr3)
@@ -182,7 +183,8 @@ void shadow_set_regs(struct shadow *s, const struct walk_regs *regs)
     s->regs = *regs;
 }
 
-/* ---- Supervisor pages in a shared view ------------------------------------- */
+/* ---- Supervisor pages in a shared view -------------------------------------
+ */
 
 void shadow_seen(struct shadow *s, uint64_t host, unsigned n)
 {
@@ -200,8 +202,9 @@ void shadow_seen(struct shadow *s, uint64_t host, unsigned n)
     s->visible[s->visible_n++].n = n;
 }
 
-/* Move *at to the first page from there on whose flags are as wanted, and return
- * the end of the stretch of such pages; both are end where there is none. */
+/* Move *at to the first page from there on whose flags are as wanted, and
+ * return the end of the stretch of such pages; both are end where there is
+ * none. */
 static uint64_t stretch(const struct shadow *s, uint64_t *at, uint64_t end,
                         unsigned mask, unsigned want)
 {
@@ -289,8 +292,8 @@ static void show_recent(struct shadow *s)
         while ((to = stretch(s, &at, end, mask, mask)) > at) {
             /* Of one leaf, with the same rights. */
             stop = leaf_end(at) < to ? leaf_end(at) : to;
-            stop = stretch(s, &at, stop, SH_SAME, entry_find(s, at)->flags &
-                                                      SH_SAME);
+            stop = stretch(s, &at, stop, SH_SAME,
+                           entry_find(s, at)->flags & SH_SAME);
             entries_show(s, at, (unsigned)((stop - at) / PAGE));
             shadow_seen(s, at, (unsigned)((stop - at) / PAGE));
             at = stop;
@@ -311,7 +314,8 @@ void shadow_set_cpl(struct shadow *s, unsigned cpl)
         show_recent(s);
 }
 
-/* ---- Code pages ------------------------------------------------------------ */
+/* ---- Code pages ------------------------------------------------------------
+ */
 
 void shadow_watch_code(struct shadow *s, gpa_t gpa)
 {

@@ -19,16 +19,16 @@
  * delta = SHADOW_DELTA (bt): the user window holds what CPL 3 may touch, the
  * kernel window what CPL 0 to 2 may touch, user pages included.
  *
- * Policy "trace": tables that a shadow entry derives from are write-protected in
- * every mapping, and whoever emulates a write to one tells shadow_written().
- * So the shadow always agrees with the tables: INVLPG and a CR3 load of the same
- * value need no call. Accessed and dirty bits are exact: an entry is filled with
- * A set, and is read-only until D is set.
+ * Policy "trace": tables that a shadow entry derives from are write-protected
+ * in every mapping, and whoever emulates a write to one tells shadow_written().
+ * So the shadow always agrees with the tables: INVLPG and a CR3 load of the
+ * same value need no call. Accessed and dirty bits are exact: an entry is
+ * filled with A set, and is read-only until D is set.
  */
-#define SHADOW_USER_HIGH   0x100000000000ull
-#define SHADOW_KERNEL_LOW  0x200000000000ull
+#define SHADOW_USER_HIGH 0x100000000000ull
+#define SHADOW_KERNEL_LOW 0x200000000000ull
 #define SHADOW_KERNEL_HIGH 0x500000000000ull
-#define SHADOW_DELTA       0x400000000000ull
+#define SHADOW_DELTA 0x400000000000ull
 
 struct shadow;
 
@@ -116,7 +116,8 @@ void shadow_unwatch_code(struct shadow *s, gpa_t gpa);
 bool shadow_is_code(const struct shadow *s, gpa_t gpa);
 bool shadow_is_traced(const struct shadow *s, gpa_t gpa);
 
-/* ---- For tests and reports ------------------------------------------------ */
+/* ---- For tests and reports ------------------------------------------------
+ */
 
 /* Drop every mapping. */
 void shadow_flush(struct shadow *s);

@@ -1,6 +1,7 @@
 /* Traced page tables: what derives from them, and what a write to one means. */
 #include "internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static uint32_t use_alloc(struct shadow *s)
@@ -41,7 +42,7 @@ void trace_table(struct shadow *s, uint32_t gfn, unsigned level, gva_t base)
             return;
     u = use_alloc(s);
     if (!u) {
-        shadow_host_error(s, 12 /* ENOMEM */);
+        shadow_host_error(s, ENOMEM);
         return;
     }
     s->uses[u].base = base;
@@ -103,8 +104,8 @@ static bool agrees(const struct shadow *s, const struct sentry *e, uint64_t pte)
         return false;
     if (pte & ((1ull << 52) - 1) & ~PTE_PHYS & ~0xfffull)
         return false;
-    if (e->flags & SH_W && (!(pte & PTE_D) ||
-                            (!(pte & PTE_W) && s->regs.cr0 & CR0_WP)))
+    if (e->flags & SH_W &&
+        (!(pte & PTE_D) || (!(pte & PTE_W) && s->regs.cr0 & CR0_WP)))
         return false;
     /* Without WP only supervisor entries may be writable so. */
     if (e->flags & SH_W && !(pte & PTE_W) && !(e->flags & SH_SUPER))
@@ -142,8 +143,8 @@ static void update_page(struct shadow *s, gva_t gva, uint64_t pte)
 static void update_use(struct shadow *s, uint32_t gfn, const struct use *u,
                        unsigned first, unsigned last)
 {
-    const uint64_t *table = (const uint64_t *)(s->cfg.ram->host +
-                                               ((uint64_t)gfn << 12));
+    const uint64_t *table =
+        (const uint64_t *)(s->cfg.ram->host + ((uint64_t)gfn << 12));
 
     for (unsigned k = first; k <= last; k++) {
         gva_t gva = canonical(u->base + ((uint64_t)k << table_shift(u->level)));

@@ -1,4 +1,5 @@
-/* Direct execution, without a guest kernel: privilege, kicks, layouts, crashes. */
+/* Direct execution, without a guest kernel: privilege, kicks, layouts, crashes.
+ */
 #include "backends/machine/machine.h"
 
 #include <pthread.h>
@@ -13,10 +14,10 @@
 #include <cmocka.h>
 
 #define RAM_SIZE (16ull << 20)
-#define TABLES   0x200000ull /* above vm.mmap_min_addr */
-#define CODE     0x400000ull
-#define STACK    0x500000ull
-#define DATA     0x600000ull
+#define TABLES 0x200000ull /* above vm.mmap_min_addr */
+#define CODE 0x400000ull
+#define STACK 0x500000ull
+#define DATA 0x600000ull
 
 static struct machine *m;
 static struct vm *vm;
@@ -99,8 +100,8 @@ static void test_user_cannot_touch_supervisor_pages(void **state)
 static void test_unsupported_layout(void **state)
 {
     /* mov $0x500000001000, %rax; mov (%rax), %rax */
-    static const uint8_t code[] = {0x48, 0xb8, 0x00, 0x10, 0, 0, 0, 0x50, 0, 0,
-                                   0x48, 0x8b, 0x00};
+    static const uint8_t code[] = {0x48, 0xb8, 0x00, 0x10, 0,    0,   0,
+                                   0x50, 0,    0,    0x48, 0x8b, 0x00};
     struct vm_exit e;
 
     (void)state;
@@ -116,8 +117,8 @@ static void test_unsupported_layout(void **state)
 static void test_state_goes_round(void **state)
 {
     /* inc %rax; inc %r15; addsd %xmm1, %xmm0; stc; int3 */
-    static const uint8_t code[] = {0x48, 0xff, 0xc0, 0x49, 0xff, 0xc7, 0xf2,
-                                   0x0f, 0x58, 0xc1, 0xf9, 0xcc};
+    static const uint8_t code[] = {0x48, 0xff, 0xc0, 0x49, 0xff, 0xc7,
+                                   0xf2, 0x0f, 0x58, 0xc1, 0xf9, 0xcc};
     const double one = 1, two = 2;
     struct x86_state s;
     struct vm_exit e;
@@ -151,7 +152,8 @@ static void test_state_goes_round(void **state)
     machine_destroy(m);
 }
 
-/* ---- Kicks -------------------------------------------------------------------- */
+/* ---- Kicks
+ * -------------------------------------------------------------------- */
 
 /* 1: inc %rax; push %rax; pop %rbx; jmp 1b */
 static const uint8_t endless[] = {0x48, 0xff, 0xc0, 0x50, 0x5b, 0xeb, 0xf9};
@@ -214,7 +216,8 @@ static void test_kicks(void **state)
     machine_destroy(m);
 }
 
-/* ---- A crash of the VMM ---------------------------------------------------------- */
+/* ---- A crash of the VMM
+ * ---------------------------------------------------------- */
 
 static void test_crash_report(void **state)
 {

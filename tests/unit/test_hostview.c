@@ -23,14 +23,14 @@
 #define NX (1ull << 63)
 
 /* Guest physical: tables from ROOT on, data pages from DATA on. */
-#define ROOT   0x1000ull
-#define ROOT2  0x2000ull
+#define ROOT 0x1000ull
+#define ROOT2 0x2000ull
 #define TABLES 0x3000ull
-#define DATA   0x100000ull
+#define DATA 0x100000ull
 
-#define USER_VA   0x400000ull
+#define USER_VA 0x400000ull
 #define KERNEL_VA 0x200000000000ull /* delta 0 */
-#define HIGH_VA   0xffffe00000000000ull
+#define HIGH_VA 0xffffe00000000000ull
 
 struct guest {
     struct guest_ram ram;
@@ -76,25 +76,24 @@ static uint64_t data(unsigned n)
 
 static void make_guest(struct guest *g, uint64_t delta, unsigned max_maps)
 {
-    struct shadow_config config = {.delta = delta,
-                                   .kernel_exec = true,
-                                   .max_maps = max_maps};
+    struct shadow_config config = {
+        .delta = delta, .kernel_exec = true, .max_maps = max_maps};
     char why[REASON_MAX];
 
     memset(g, 0, sizeof(*g));
     g->ram.size = RAM_SIZE;
     g->ram.fd = memfd_create("test", MFD_CLOEXEC);
     assert_int_equal(ftruncate(g->ram.fd, RAM_SIZE), 0);
-    g->ram.host = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-                       g->ram.fd, 0);
+    g->ram.host =
+        mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, g->ram.fd, 0);
     assert_ptr_not_equal(g->ram.host, MAP_FAILED);
     assert_int_equal(pipe(g->pipe), 0);
     for (uint64_t n = 0; data((unsigned)n) < RAM_SIZE; n++)
         *(uint64_t *)(g->ram.host + data((unsigned)n)) = n;
     g->next_table = TABLES;
-    g->regs = (struct walk_regs){CR0_PE | CR0_PG | CR0_WP, ROOT,
-                                 CR4_PAE | CR4_PGE,
-                                 EFER_LME | EFER_LMA | EFER_NXE};
+    g->regs =
+        (struct walk_regs){CR0_PE | CR0_PG | CR0_WP, ROOT, CR4_PAE | CR4_PGE,
+                           EFER_LME | EFER_LMA | EFER_NXE};
     config.ram = &g->ram;
     config.events = &g->events;
     g->shadow = shadow_create(&config, why);
@@ -115,7 +114,8 @@ static void end_guest(struct guest *g)
     close(g->pipe[1]);
 }
 
-/* ---- Looking at the host's view without faulting --------------------------- */
+/* ---- Looking at the host's view without faulting ---------------------------
+ */
 
 static bool readable(struct guest *g, uint64_t host, uint64_t *value)
 {
@@ -159,7 +159,8 @@ static void set_pte(struct guest *g, uint64_t *pte, uint64_t value)
     shadow_written(g->shadow, gpa_of(g, pte), 8, 0);
 }
 
-/* ---- Tests ------------------------------------------------------------------- */
+/* ---- Tests
+ * ------------------------------------------------------------------- */
 
 static void test_fill(void **state)
 {
@@ -232,8 +233,7 @@ static void test_trace(void **state)
     pte = pte_of(&g, ROOT, USER_VA);
     *pte = data(1) | P | W | U | A | D;
     /* The kernel has the table mapped writable before it is one. */
-    *pte_of(&g, ROOT, alias) =
-        (gpa_of(&g, pte) & ~(PAGE - 1)) | P | W | A | D;
+    *pte_of(&g, ROOT, alias) = (gpa_of(&g, pte) & ~(PAGE - 1)) | P | W | A | D;
     assert_int_equal(touch(&g, 0, alias, PF_W, &f), SHADOW_RETRY);
     assert_true(writable(&g, alias));
     assert_int_equal(touch(&g, 3, USER_VA, 0, &f), SHADOW_RETRY);
@@ -435,8 +435,8 @@ static void check_page(struct guest *g, uint64_t host, uint64_t gva, bool user)
     if (!writable(g, host))
         return;
     assert_true(pte & D);
-    assert_int_equal(
-        x86_walk(&g->ram, &g->regs, gva, access | WALK_WRITE, &w), 0);
+    assert_int_equal(x86_walk(&g->ram, &g->regs, gva, access | WALK_WRITE, &w),
+                     0);
     assert_false(shadow_is_traced(g->shadow, w.gpa));
 }
 
