@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #define BATCH 512u
-#define REPORTS 5
+#define REPORTS 5   /* a batch */
+#define FAILURES 20 /* end the run */
 
 struct options {
     const struct backend *backend; /* NULL: the CPU against itself */
@@ -213,6 +214,26 @@ static bool parse_options(struct options *o, int argc, char **argv)
     return optind == argc;
 }
 
+static bool run_all(struct run *r)
+{
+    const struct options *o = r->opt;
+
+    if (!r->streams || !r->in || !r->cpu || !r->other) {
+        fprintf(stderr, "diff: no memory\n");
+        return false;
+    }
+    do {
+        if (run_batch(r, o->one ? 1 : BATCH))
+            return false;
+    } while (!o->one && r->executed < o->instructions && r->failed < FAILURES);
+    printf("diff %s: %llu streams passed, %llu failed "
+           "(%llu instructions, %llu streams ended by a fault, seed 0x%llx)\n",
+           other_name(o), (unsigned long long)(r->streams_run - r->failed),
+           (unsigned long long)r->failed, (unsigned long long)r->executed,
+           (unsigned long long)r->faults, (unsigned long long)o->seed);
+    return r->failed == 0;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.backend = backend_find("interp"),
@@ -220,6 +241,7 @@ int main(int argc, char **argv)
                         .instructions = 200000,
                         .mix = {45, 25, 12}};
     struct run r = {.opt = &o};
+    bool ok;
 
     if (!parse_options(&o, argc, argv))
         return usage();
@@ -227,20 +249,8 @@ int main(int argc, char **argv)
     r.in = calloc(BATCH, sizeof(*r.in));
     r.cpu = case_alloc(BATCH * sizeof(*r.cpu));
     r.other = case_alloc(BATCH * sizeof(*r.other));
-    if (!r.streams || !r.in || !r.cpu || !r.other) {
-        fprintf(stderr, "diff: no memory\n");
-        return 1;
-    }
-    while (r.executed < o.instructions && r.failed < 20) {
-        if (run_batch(&r, o.one ? 1 : BATCH))
-            return 1;
-        if (o.one)
-            break;
-    }
-    printf("diff %s: %llu streams passed, %llu failed "
-           "(%llu instructions, %llu streams ended by a fault, seed 0x%llx)\n",
-           other_name(&o), (unsigned long long)(r.streams_run - r.failed),
-           (unsigned long long)r.failed, (unsigned long long)r.executed,
-           (unsigned long long)r.faults, (unsigned long long)o.seed);
-    return r.failed != 0;
+    ok = run_all(&r);
+    free(r.streams);
+    free(r.in);
+    return !ok;
 }

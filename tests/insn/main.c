@@ -211,8 +211,23 @@ static bool run_forms(void)
     return flush();
 }
 
+static bool run_all(void)
+{
+    if (!run.slots || !run.in || !run.cpu || !run.other) {
+        fprintf(stderr, "insn: no memory\n");
+        return false;
+    }
+    if (!run_hand_written() || !run_forms())
+        return false;
+    printf("insn %s: %llu passed, %llu failed\n", run.backend->name,
+           (unsigned long long)run.passed, (unsigned long long)run.failed);
+    return run.failed == 0;
+}
+
 int main(int argc, char **argv)
 {
+    bool ok;
+
     run.backend = backend_find(argc > 1 ? argv[1] : "interp");
     run.only = argc > 2 ? argv[2] : NULL;
     run.seed = 1;
@@ -224,13 +239,8 @@ int main(int argc, char **argv)
     run.in = calloc(CASE_SLOTS, sizeof(*run.in));
     run.cpu = case_alloc(CASE_SLOTS * sizeof(*run.cpu));
     run.other = case_alloc(CASE_SLOTS * sizeof(*run.other));
-    if (!run.slots || !run.in || !run.cpu || !run.other) {
-        fprintf(stderr, "insn: no memory\n");
-        return 1;
-    }
-    if (!run_hand_written() || !run_forms())
-        return 1;
-    printf("insn %s: %llu passed, %llu failed\n", run.backend->name,
-           (unsigned long long)run.passed, (unsigned long long)run.failed);
-    return run.failed != 0;
+    ok = run_all();
+    free(run.slots);
+    free(run.in);
+    return !ok;
 }
