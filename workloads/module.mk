@@ -3,7 +3,9 @@
 # A workload is compiled once, with the guest's flags; the native process is
 # linked from the same object, so both execute the same code.
 
-compute_WORKLOADS := sort sha256 matmul lzcomp chess nbody fft chase64m
+compute_WORKLOADS := sort sha256 matmul lzcomp json regex btree chess bytecode \
+	nbody fft chase64m
+compute_PARTS     := rx_compile rx_match jn_parse jn_print
 io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkwrite-seq \
 	blkwrite-rand net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
 	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
@@ -20,9 +22,15 @@ workload_obj = $(patsubst %,$(O)/guest/u/workloads/%.o,$(1))
 # Functions begin on cache lines: what a loop costs must not depend on where the
 # guest's linker and the host's put it.
 workload_CFLAGS := -falign-functions=64
-workload_OBJS   := $(call workload_obj,$(addprefix compute/,$(compute_WORKLOADS)) \
+workload_OBJS   := $(call workload_obj,\
+	$(addprefix compute/,$(compute_WORKLOADS) $(compute_PARTS)) \
 	$(addprefix io/,$(io_WORKLOADS) blkread blkwrite netload ticker) $(addprefix mixed/,$(mixed_WORKLOADS)))
 $(workload_OBJS): user_CFLAGS += $(workload_CFLAGS)
+
+$(O)/guest/bin/regex $(O)/native/regex: \
+	$(call workload_obj,compute/rx_compile compute/rx_match)
+$(O)/guest/bin/json $(O)/native/json: \
+	$(call workload_obj,compute/jn_parse compute/jn_print)
 
 # What a family of them shares.
 io_family = $(addprefix $(O)/guest/bin/,$(filter $(1),$(io_WORKLOADS)))
