@@ -58,9 +58,18 @@ enum form { RR, RI, RM_BD, RM_ANY, MR_BD, MR_ANY, MI_BD, MI_ANY, FORM_COUNT };
  * NULL: this form has none. */
 insn_fn *const *fused_handlers(unsigned op, enum form form, unsigned size);
 
-/* MOV r, r with this instruction behind it, whose destination is the MOV's and has
- * its size. NULL: no such handler. */
-insn_fn *pair_handler(const struct x86_insn *x);
+/* What the choice of a handler for two register instructions hangs on. */
+struct pair_note {
+    insn_fn *after_move; /* with a MOV to its destination in front of it */
+    int8_t atom;         /* -1: never part of a pair */
+    bool wide, move;
+};
+
+void pair_note(const struct x86_insn *x, struct pair_note *n);
+
+/* The handler of instruction *i, with note *n, and the one behind it, n[1], both of
+ * which leave no flags. NULL: there is none. */
+insn_fn *pair_handler(const struct pair_note *n, const struct insn *i);
 
 /* Handlers of what isn't an instruction. */
 void raise_ud(struct icpu *c, const struct insn *i);

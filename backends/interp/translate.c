@@ -10,9 +10,6 @@
 struct note {
     insn_fn *nf;
     insn_fn *const *fused;
-    insn_fn *pair;  /* with a MOV in front of it */
-    unsigned moves; /* MOV r, r: the size in bytes, else 0 */
-    unsigned size;  /* of the first operand */
     struct tail_body tail;
     uint16_t read, written;
     int cc;
@@ -23,6 +20,7 @@ struct builder {
     struct icpu *c;
     struct block *b;
     struct note notes[BLOCK_MAX];
+    struct pair_note pairs[BLOCK_MAX];
     uint8_t window[15]; /* of an instruction in two pages */
     uint64_t rip;
     const uint8_t *at;
@@ -34,12 +32,6 @@ static void take_note(struct note *n, const struct x86_insn *x,
     n->nf = ch->nf;
     n->fused = ch->fused;
     n->tail = ch->tail;
-    n->pair = ch->nf ? pair_handler(x) : NULL;
-    n->size = x->opnd[0].size;
-    n->moves = 0;
-    if (x->op == ZYDIS_MNEMONIC_MOV && x->opnd[0].kind == OPND_REG &&
-        x->opnd[1].kind == OPND_REG)
-        n->moves = n->size;
     n->cc = ch->cc;
     n->read = x->fl_read;
     n->written = ch->counted ? 0 : x->fl_written;
@@ -64,17 +56,28 @@ static void drop_dead_flags(struct builder *bu)
     }
 }
 
+/* Whether slot k leaves no flags: it is a move, or they were found dead. */
+static bool flagless(const struct builder *bu, int k)
+{
+    return bu->pairs[k].move || bu->b->insn[k].fn == bu->notes[k].nf;
+}
+
+/* Two instructions, one handler; a slot is in one pair at most. */
 static void fuse(struct builder *bu)
 {
     for (int k = 0; k + 1 < bu->b->n; k++) {
-        const struct note *n = &bu->notes[k], *next = n + 1;
+        const struct note *n = &bu->notes[k];
         struct insn *i = &bu->b->insn[k];
+        insn_fn *fn = NULL;
 
-        if (n->fused && next->cc >= 0)
-            i->fn = n->fused[next->cc];
-        else if (n->moves && next->pair && next->size == n->moves &&
-                 i->reg == i[1].reg && i[1].fn == next->nf)
-            i->fn = next->pair;
+        if (n->fused && n[1].cc >= 0)
+            fn = n->fused[n[1].cc];
+        else if (flagless(bu, k) && flagless(bu, k + 1))
+            fn = pair_handler(&bu->pairs[k], i);
+        if (!fn)
+            continue;
+        i->fn = fn;
+        k++;
     }
 }
 
@@ -160,6 +163,7 @@ static enum added add_insn(struct builder *bu)
     i->len = x.len;
     i->idx = (uint8_t)b->n;
     take_note(&bu->notes[b->n], &x, &ch);
+    pair_note(&x, &bu->pairs[b->n]);
     b->n++;
     b->bytes = (uint16_t)(b->bytes + x.len);
     bu->rip += x.len;
