@@ -63,5 +63,7 @@ $(native_ELFS): $(O)/native/%: $(O)/guest/u/workloads/compute/%.o $(native_OBJS)
 # The unit test runs them.
 $(O)/tests/unit/test_workloads: | $(native_ELFS)
 CFLAGS_tests/unit/test_workloads.c := -DNATIVE_DIR='"$(O)/native"'
+$(O)/tests/unit/test_io_workloads: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
+CFLAGS_tests/unit/test_io_workloads.c := -DGUEST_DIR='"$(O)/guest"'
 
 -include $(native_OBJS:.o=.d)

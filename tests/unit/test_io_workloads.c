@@ -1,0 +1,273 @@
+/* The I/O workloads on the interpreter: checksums derived here, by other code.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "backends/machine/machine.h"
+#include "guest/abi/abi.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_WORDS 512
+
+/* One step of the workloads' digest. */
+static uint64_t fold(uint64_t h, uint64_t v)
+{
+    const uint64_t k = 0xd6e8feb86659fd93;
+
+    h ^= v + 0x9e3779b97f4a7c15;
+    h = (h ^ h >> 32) * k;
+    h = (h ^ h >> 29) * k;
+    return h ^ h >> 32;
+}
+
+/* What net.h says that word w of a frame with that number holds. */
+static uint64_t frame_word(uint64_t number, uint64_t w)
+{
+    return (number + 1) * 0x9e3779b97f4a7c15 + w;
+}
+
+static uint64_t echoes(uint64_t len)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < 16; i++) {
+        for (uint64_t w = 0; w < (len - 32) / 8; w++)
+            sum = fold(sum, frame_word(0, w));
+        sum = fold(sum, i);
+    }
+    return sum;
+}
+
+static uint64_t sent(uint64_t len)
+{
+    uint64_t words = (len - 32) / 8;
+    uint64_t sum = words * frame_word(0, 0) + words * (words - 1) / 2;
+
+    return fold(fold(16, 16 * len), 16 * sum);
+}
+
+static uint64_t streamed(uint64_t len)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < 16; i++) {
+        for (uint64_t w = 0; w < (len - 32) / 8; w++)
+            sum = fold(sum, frame_word(i, w));
+        sum = fold(sum, i);
+    }
+    return sum;
+}
+
+static uint64_t blocks_read(uint64_t step)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < 64; i++)
+        for (uint64_t w = 0; w < PAGE_WORDS; w++)
+            sum = fold(sum, tm_disk_word(i * step % 4096, w));
+    return sum;
+}
+
+static uint64_t extents_read(uint64_t step)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < 4; i++)
+        for (uint64_t w = 0; w < 16 * PAGE_WORDS; w++)
+            sum = fold(sum, tm_disk_word(i * step % 256 * 16, w));
+    return sum;
+}
+
+/* The i-th write carries its mark in the first and the last word; between them
+ * is what block 0 held. */
+static uint64_t blocks_written(uint64_t step)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < 64; i++) {
+        uint64_t mark = fold(i * step % 1024, i + 1);
+
+        sum = fold(sum, mark);
+        for (uint64_t w = 1; w < PAGE_WORDS - 1; w++)
+            sum = fold(sum, tm_disk_word(0, w));
+        sum = fold(sum, mark);
+    }
+    return sum;
+}
+
+static uint64_t ticks(uint64_t period_us)
+{
+    return fold(period_us, 8);
+}
+
+static uint64_t lines(uint64_t length)
+{
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz";
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < 4; i++) {
+        for (uint64_t c = 0; c < length; c++)
+            sum = fold(sum, (uint8_t)alphabet[(i + c) % 26]);
+        sum = fold(sum, '\n');
+    }
+    return sum;
+}
+
+static const struct row {
+    const char *bench;
+    uint64_t (*derive)(uint64_t);
+    uint64_t argument;
+} rows[] = {
+    {"net-rr-64", echoes, 64},
+    {"net-rr-1500", echoes, 1500},
+    {"net-tx-64", sent, 64},
+    {"net-tx-1500", sent, 1500},
+    {"net-tx-64-eager", sent, 64},
+    {"net-rx-64", streamed, 64},
+    {"net-rx-1500", streamed, 1500},
+    {"net-rx-64-eager", streamed, 64},
+    {"blkread-seq", blocks_read, 1},
+    {"blkread-rand", blocks_read, 1597},
+    {"blkread-64k", extents_read, 37},
+    {"blkwrite-seq", blocks_written, 1},
+    {"blkwrite-rand", blocks_written, 397},
+    {"timer-1khz", ticks, 1000},
+    {"timer-10khz", ticks, 100},
+    {"console", lines, 64},
+};
+
+struct transcript {
+    char result[1024]; /* the last result line */
+    struct machine_result end;
+};
+
+static void keep_result(void *opaque, const char *text, size_t len)
+{
+    struct transcript *t = opaque;
+
+    (void)len;
+    if (strstr(text, "\"tm\":\"result\""))
+        snprintf(t->result, sizeof(t->result), "%s", text);
+}
+
+static void boot(struct transcript *t, const char *bench, const char *disk)
+{
+    char cmdline[128], why[REASON_MAX] = "";
+    struct machine_config c = {
+        .backend = backend_find("interp"),
+        .kernel = GUEST_DIR "/kernel.elf",
+        .initrd = GUEST_DIR "/initrd.cpio",
+        .cmdline = cmdline,
+        .disk = disk,
+        .deterministic = true,
+        .tsc_khz = 1000000,
+        .line = keep_result,
+        .opaque = t,
+    };
+    struct machine *m;
+
+    snprintf(cmdline, sizeof(cmdline), "bench=%s samples=2 iters=70", bench);
+    memset(t, 0, sizeof(*t));
+    m = machine_create(&c, why);
+    if (!m)
+        fail_msg("%s", why);
+    machine_run(m, &t->end);
+    machine_destroy(m);
+    if (t->end.end != END_OK)
+        fail_msg("%s: %s", bench, t->end.why);
+}
+
+static void test_checksums(void **state)
+{
+    struct transcript t;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char wanted[64];
+
+        boot(&t, rows[i].bench, NULL);
+        snprintf(wanted, sizeof(wanted), "\"checksum\":\"%016" PRIx64 "\"",
+                 rows[i].derive(rows[i].argument));
+        if (!strstr(t.result, "\"status\":\"ok\"") || !strstr(t.result, wanted))
+            fail_msg("%s: not %s: %s", rows[i].bench, wanted, t.result);
+    }
+}
+
+/* Notification suppression is what it says: the same packets, a small part of
+ * the device accesses and interrupts. */
+static void test_suppression(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"net-tx-64", "net-tx-64-eager"},
+        {"net-rx-64", "net-rx-64-eager"},
+    };
+    struct transcript few, many;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        boot(&few, pairs[i][0], NULL);
+        boot(&many, pairs[i][1], NULL);
+        assert_true(few.end.kernel.count[EV_EXIT_MMIO] * 5 <
+                    many.end.kernel.count[EV_EXIT_MMIO]);
+        assert_true(few.end.kernel.count[EV_INTERRUPT] * 5 <
+                    many.end.kernel.count[EV_INTERRUPT]);
+    }
+}
+
+/* A file that begins as abi.h wants it; what was written to is put back. */
+static FILE *make_disk(char path[32])
+{
+    static uint64_t page[PAGE_WORDS];
+    FILE *f;
+    int fd;
+
+    strcpy(path, "/tmp/trapmark-io-XXXXXX");
+    fd = mkstemp(path);
+    assert_true(fd >= 0);
+    f = fdopen(fd, "r+");
+    assert_non_null(f);
+    for (uint64_t b = 0; b < TM_DISK_MIN / sizeof(page); b++) {
+        for (uint64_t w = 0; w < PAGE_WORDS; w++)
+            page[w] = tm_disk_word(b, w);
+        assert_int_equal(fwrite(page, sizeof(page), 1, f), 1);
+    }
+    fflush(f);
+    return f;
+}
+
+static void test_writes_are_put_back(void **state)
+{
+    struct transcript t;
+    char path[32];
+    FILE *f = make_disk(path);
+    uint64_t word;
+
+    (void)state;
+    boot(&t, "blkwrite-seq", path);
+    assert_non_null(strstr(t.result, "\"status\":\"ok\""));
+    rewind(f);
+    for (uint64_t i = 0; i < TM_DISK_MIN / 8; i++) {
+        assert_int_equal(fread(&word, 8, 1, f), 1);
+        assert_true(word == tm_disk_word(i / PAGE_WORDS, i % PAGE_WORDS));
+    }
+    fclose(f);
+    remove(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_checksums),
+        cmocka_unit_test(test_suppression),
+        cmocka_unit_test(test_writes_are_put_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
