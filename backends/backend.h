@@ -102,6 +102,8 @@ struct vm {
     struct guest_ram *ram;
     const struct vm_bus *bus;
     const char *paging;      /* requested policy, NULL: the default */
+    const char *options;     /* "key=value,...": a backend takes those that begin
+                                with its name; NULL: none */
     bool deterministic;      /* time is retired instructions */
     bool trap_exceptions;    /* tests: exceptions end run() */
     uint64_t tsc_khz;        /* of the host's TSC, or of deterministic time */

@@ -46,7 +46,15 @@
     EVENT(INSN_USER, "insn.user", "of these, at CPL 3")                        \
     EVENT(GUEST_SYSCALL, "guest.syscall", "SYSCALL executed by the guest")     \
     EVENT(DECODE, "interp.decode", "basic blocks decoded")                     \
-    EVENT(SMC, "interp.smc", "code pages invalidated by a write")
+    EVENT(SMC, "interp.smc", "code pages invalidated by a write")              \
+    EVENT(BT_TRANSLATE, "bt.translate", "units translated")                    \
+    EVENT(BT_INSN, "bt.insn", "guest instructions translated")                 \
+    EVENT(BT_BYTES, "bt.bytes", "bytes of code in their translations")         \
+    EVENT(BT_CHAIN, "bt.chain", "jumps bound to their target's translation")   \
+    EVENT(BT_LOOKUP_MISS, "bt.lookup_miss", "misses of the inline look-up")    \
+    EVENT(BT_RETRANSLATE, "bt.retranslate", "accesses turned into callouts")   \
+    EVENT(BT_REVERT, "bt.revert", "callouts turned back into accesses")        \
+    EVENT(BT_SMC, "bt.smc", "pages whose translations a write dropped")
 
 enum tm_event {
 #define EVENT(id, name, meaning) EV_##id,

@@ -117,6 +117,7 @@ static int machine_create_vm(struct machine *m, char why[REASON_MAX])
     vm->ram = &m->ram;
     vm->bus = &m->bus;
     vm->paging = m->config.paging;
+    vm->options = m->config.options;
     vm->deterministic = m->config.deterministic;
     vm->tsc_khz = m->tsc_khz;
     vm->deadline = UINT64_MAX;

@@ -14,6 +14,7 @@ struct machine_config {
     const char *cmdline;           /* TM command line, without tsc_khz */
     const char *disk;              /* raw file; NULL: a generated in-memory disk */
     const char *paging;            /* NULL: the backend's default */
+    const char *options;           /* of backends, "key=value,..."; or NULL */
     uint64_t ram_size;             /* bytes; 0: 128 MiB */
     bool deterministic;
     uint64_t tsc_khz;              /* of the host; appended to the command line.

@@ -1,6 +1,7 @@
 /* Boots a guest on one backend without the harness: a debugging tool.
  *
  *   boot BACKEND KERNEL INITRD|- CMDLINE [deterministic] [disk=FILE] [secs=N]
+ *        [options=KEY=VALUE,...]
  */
 #include "backends/machine/machine.h"
 
@@ -71,7 +72,8 @@ int main(int argc, char **argv)
 
     if (argc < 5) {
         fprintf(stderr, "usage: boot BACKEND KERNEL INITRD|- CMDLINE "
-                        "[deterministic] [disk=FILE] [secs=N] [notsc]\n");
+                        "[deterministic] [disk=FILE] [secs=N] [notsc] "
+                        "[options=K=V,..]\n");
         return 2;
     }
     c.backend = backend_find(argv[1]);
@@ -84,6 +86,8 @@ int main(int argc, char **argv)
             c.deterministic = true;
         else if (!strncmp(argv[i], "disk=", 5))
             c.disk = argv[i] + 5;
+        else if (!strncmp(argv[i], "options=", 8))
+            c.options = argv[i] + 8;
         else if (!strncmp(argv[i], "secs=", 5))
             secs = atoi(argv[i] + 5);
         else if (!strcmp(argv[i], "notsc"))

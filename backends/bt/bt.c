@@ -1,0 +1,159 @@
+/* The backend "bt": user code runs directly, kernel code from a translation
+ * cache that adapts to what it does. */
+#include "bt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int probe(char why[REASON_MAX])
+{
+    return host_probe(why);
+}
+
+static const char *paging(void)
+{
+    return "shadow";
+}
+
+/* For a crash of the VMM itself. */
+static void report(void *opaque, int fd)
+{
+    const struct bt *bt = opaque;
+    uint64_t off = bt->cpu->host.regs.rip - BT_CACHE;
+    char text[256];
+    int n;
+
+    n = snprintf(text, sizeof(text),
+                 "bt: guest rip %#llx cpl %u cr3 %#llx; last in the cache at "
+                 "+%#llx; %u units; last exits:\n",
+                 (unsigned long long)bt->cpu->rip, bt->cpl,
+                 (unsigned long long)bt->s.cr3, (unsigned long long)off,
+                 bt->nfrags - 1);
+    if (write(fd, text, (size_t)n) < 0)
+        return;
+    for (unsigned k = 1; k <= 8 && k <= bt->nlast; k++) {
+        n = snprintf(text, sizeof(text), "  kind %u at host %#llx\n",
+                     bt->last[(bt->nlast - k) % 8].kind,
+                     (unsigned long long)bt->last[(bt->nlast - k) % 8].rip);
+        if (write(fd, text, (size_t)n) < 0)
+            return;
+    }
+}
+
+static void destroy(struct vm *vm)
+{
+    struct bt *bt = (struct bt *)vm;
+
+    if (bt->attached)
+        host_detach(&bt->cpu->host);
+    if (bt->cpu)
+        bt_cache_destroy(bt);
+    if (bt->shadow)
+        shadow_destroy(bt->shadow);
+    if (bt->stepper)
+        interp_stepper_destroy(bt->stepper);
+}
+
+static int create(struct vm *vm, char why[REASON_MAX])
+{
+    struct bt *bt = (struct bt *)vm;
+    const struct shadow_config config = {
+        .ram = vm->ram,
+        .events = &vm->events,
+        .delta = SHADOW_DELTA,
+    };
+    int err;
+
+    if (vm->paging && strcmp(vm->paging, "shadow") &&
+        strcmp(vm->paging, "trace")) {
+        snprintf(why, REASON_MAX, "bt has no paging policy \"%s\"",
+                 vm->paging);
+        return -EINVAL;
+    }
+    err = bt_options_parse(bt, vm->options, why);
+    if (err)
+        return err;
+    bt_dtlb_clear(bt);
+    bt->stepper = interp_stepper_create(vm, why);
+    if (!bt->stepper)
+        return -ENOMEM;
+    bt->shadow = shadow_create(&config, why);
+    err = bt->shadow ? bt_cache_create(bt, why) : -EBUSY;
+    if (!err)
+        err = host_attach(&bt->cpu->host, vm->tsc_khz, why);
+    if (err) {
+        destroy(vm);
+        return err;
+    }
+    bt->attached = true;
+    bt->cpu->host.report = report;
+    bt->cpu->host.opaque = bt;
+    bt->cpu->sys_flags = 2;
+    return 0;
+}
+
+static int get_state(struct vm *vm, struct x86_state *s)
+{
+    struct bt *bt = (struct bt *)vm;
+
+    bt_store_state(bt);
+    bt->s.fx = bt->cpu->host.regs.fx;
+    *s = bt->s;
+    return 0;
+}
+
+static int set_state(struct vm *vm, const struct x86_state *s)
+{
+    struct bt *bt = (struct bt *)vm;
+    const struct walk_regs regs = {s->cr0, s->cr3, s->cr4, s->efer};
+
+    if (!(s->efer & EFER_LMA) || !(s->seg[CS].attr & SEG_L))
+        return -ENOTSUP; /* only 64-bit code */
+    bt->s = *s;
+    bt->cpu->host.regs.fx = s->fx;
+    bt_load_state(bt);
+    if (vm->bus && vm->bus->set_tpr)
+        vm->bus->set_tpr(vm->bus->opaque, s->cr8);
+    /* RAM may have been written, too. */
+    bt_cache_flush(bt);
+    bt_dtlb_clear(bt);
+    shadow_flush(bt->shadow);
+    shadow_set_regs(bt->shadow, &regs);
+    return 0;
+}
+
+static void kick(struct vm *vm)
+{
+    __atomic_fetch_or(&vm->attention, ATTN_KICK, __ATOMIC_RELEASE);
+    host_kick(&((struct bt *)vm)->cpu->host);
+}
+
+static void ram_written(struct vm *vm, gpa_t gpa, uint64_t len)
+{
+    struct bt *bt = (struct bt *)vm;
+
+    shadow_written(bt->shadow, gpa, len, 0);
+    bt_cache_written(bt, gpa, len);
+    bt_dtlb_clear(bt);
+    interp_stepper_ram_written(bt->stepper, gpa, len);
+}
+
+extern const struct backend backend_bt;
+const struct backend backend_bt = {
+    .name = "bt",
+    .summary = "binary translation of the kernel, direct execution of users",
+    .class = BACKEND_VCPU,
+    .caps = CAP_SANDBOX,
+    .probe = probe,
+    .paging = paging,
+    .vm_size = sizeof(struct bt),
+    .create = create,
+    .destroy = destroy,
+    .get_state = get_state,
+    .set_state = set_state,
+    .run = bt_run,
+    .kick = kick,
+    .ram_written = ram_written,
+};

@@ -1,0 +1,299 @@
+/* The binary translator's vCPU, its translation cache and its bookkeeping. */
+#ifndef TM_BT_H
+#define TM_BT_H
+
+#include "../backend.h"
+#include "../host/host.h"
+#include "../interp/step.h"
+#include "../mmu/shadow.h"
+#include "../x86/decode.h"
+
+/*
+ * The arena is one range of addresses outside both guest windows, so that code
+ * in the cache reaches everything RIP-relative:
+ *
+ *   + 0          struct bt_cpu, the virtual CPU state      rw-
+ *   + 1 MiB      jump tables, one a mode                   rw-
+ *   + 16 MiB     translation cache                         r-x
+ *
+ * The cache is mapped a second time, rw-, where the translator writes. Code
+ * grows up from its begin, stubs grow down from its end.
+ */
+#define BT_ARENA      0x510000000000ull
+#define BT_TABLES     (BT_ARENA + (1u << 20))
+#define BT_CACHE      (BT_ARENA + (16u << 20))
+#define BT_CACHE_SIZE (16u << 20)
+
+/* Jump tables: the low 16 bits of a target's address choose an entry, the host
+ * address of a stub that compares the rest. */
+#define BT_TABLE_ENTRIES 65536u
+#define BT_TABLE_SIZE    (BT_TABLE_ENTRIES * 8)
+
+enum bt_mode { BT_KERNEL, BT_USER, BT_MODES };
+
+#define BT_UNIT_MAX 64 /* of --bt-unit */
+
+/* Registers that sequences spill, in the order of bt_cpu.spill. */
+enum bt_spill { SPILL_RAX, SPILL_RCX, SPILL_RDX, SPILL_RSP, SPILLS };
+
+/* What cache code reads and writes. */
+struct bt_cpu {
+    struct host_cpu host;
+    /* The guest's registers while host code runs; rip and rflags are complete
+     * (see bt_precise()), rflags without what `sys_flags` and `vif` hold. */
+    uint64_t gpr[16];
+    uint64_t rip, rflags;
+    uint64_t spill[SPILLS];
+    uint64_t sys_flags; /* IOPL, NT, AC, ID: as PUSHF shows them */
+    uint64_t vif;       /* FL_IF or 0 */
+    uint64_t tpr;       /* CR8 */
+    uint64_t tpr_sync;  /* CR8 as the bus was last told; tpr >= tpr_sync */
+    uint64_t fs_base, gs_base, kernel_gs_base;
+    uint32_t attention; /* vm->attention, as last seen */
+    uint32_t exit;      /* number of the exit taken */
+    uint8_t post;       /* what the POST port reads */
+    uint8_t pad[7];
+    uint64_t resume;    /* where the callout's way back jumps to */
+    struct bt *bt;
+    uint64_t flag_stack[8]; /* PUSHF and POPF of cache code */
+    uint8_t stack[16384] __attribute__((aligned(64))); /* of callouts */
+};
+
+/* ---- Exits ---------------------------------------------------------------- */
+
+enum bt_exit_kind {
+    BT_EXIT_JUMP,    /* to `target`; may be chained at `patch` */
+    BT_EXIT_MISS,    /* indirect jump to RCX; RAX and RCX are spilled */
+    BT_EXIT_STEP,    /* one instruction at `pc` for the interpreter */
+    BT_EXIT_STORE,   /* the same, a plain store that keeps being emulated */
+    BT_EXIT_IRQ,     /* behind STI at `target`, with something pending */
+    BT_EXIT_SYSCALL  /* SYSCALL at `pc`, user code */
+};
+
+/* The operand of a BT_EXIT_STORE. */
+struct bt_store {
+    struct x86_mem mem;
+    uint8_t size;
+    uint8_t reg;  /* X86_NOREG: imm */
+    bool high;
+    int64_t imm;
+};
+
+struct bt_exit {
+    uint8_t kind, mode;
+    uint8_t len; /* of the instruction at pc */
+    bool invlpg; /* BT_EXIT_STEP: INVLPG of the operand `store` */
+    gva_t pc, target;
+    uint32_t patch;  /* cache offset of a rel32, 0: none */
+    uint32_t frag;   /* number of the fragment it belongs to */
+    uint64_t next;   /* BT_EXIT_STORE: host address behind it, 0: not yet */
+    uint32_t store;  /* number of the struct bt_store */
+};
+
+/* ---- Fragments ------------------------------------------------------------- */
+
+/* Where in a sequence the guest's state is not what the registers say. */
+#define FIX_RAX    0x01u /* in spill[] */
+#define FIX_RCX    0x02u
+#define FIX_RDX    0x04u
+#define FIX_RSP    0x08u
+#define FIX_MORE   0xf0u /* one of: */
+#define FIX_RSP_P8 0x10u /* RSP is 8 too low */
+#define FIX_RSP_M8 0x20u /* RSP is 8 too high */
+#define FIX_RDI    0x30u /* RDI is SHADOW_DELTA too high */
+#define FIX_FLAGS  0x40u /* arithmetic flags are packed in AX */
+#define FIX_FLAGS7 0x50u /* the same, OF already moved to bit 7 of AL */
+#define FIX_SWAP   0x60u /* SWAPGS is half done: RCX is the old kernel_gs_base */
+#define FIX_TARGET 0x70u /* RIP is in RCX */
+#define FIX_OFFSET 0x80u /* RIP is RCX plus the fragment's */
+#define FIX_FLSTK  0x90u /* flags are on top of flag_stack */
+#define FIX_TAKEN  0xa0u /* RIP is the target of the branch at the end */
+#define FIX_POPF   0xb0u /* FLSTK, and the spilled RSP is 8 too low */
+
+struct bt_map {
+    uint32_t off; /* in the cache: from here on */
+    uint8_t insn; /* number in the unit */
+    uint8_t fix;
+};
+
+struct bt_frag {
+    gva_t pc;
+    gpa_t page;         /* of its first byte */
+    uint32_t body, end; /* cache offsets */
+    uint32_t stub; /* its indirect entry, 0: none yet */
+    uint8_t stub_sub, stub_miss, stub_ok; /* in it: RCX is an offset behind the
+                        first, the target again at the second, equal at the
+                        third */
+    uint32_t map;       /* first entry in bt->maps */
+    uint16_t nmap;
+    uint8_t n, mode;
+    bool dead;
+    bool global;        /* its mapping survives CR3 loads */
+    gva_t taken;        /* target of a LOOP at its end */
+    uint64_t sti;       /* bit n: instruction n follows STI */
+    uint8_t off[BT_UNIT_MAX + 1]; /* of the instructions; the last is the end */
+    uint32_t hash_next, page_next;
+};
+
+/* ---- Adaptation ------------------------------------------------------------ */
+
+struct bt_adapt {
+    gva_t pc; /* 0: free */
+    uint16_t faults;
+    uint16_t quiet;     /* emulations in a row that would not have trapped */
+    uint16_t limit;     /* of faults */
+    bool simulate;
+};
+#define BT_ADAPT_SIZE 4096
+
+/* Data addresses, for stores that are emulated without the interpreter. */
+struct bt_dtlb {
+    gva_t page; /* ~0: none */
+    uint8_t *host;
+};
+#define BT_DTLB_SIZE 256
+
+struct bt_options {
+    bool adaptive, chain, user_translate;
+    unsigned unit;
+};
+
+/* A page with translated kernel code, as it was mapped. */
+struct bt_code_page {
+    gva_t gva;
+    gpa_t gpa;
+    bool global;
+};
+#define BT_CODE_PAGES 512
+
+#define BT_STUB 16 /* stubs are multiples of this */
+#define BT_OWNER_FRAG 0x80000000u
+
+#define BT_HASH_SIZE 16384
+#define BT_FRAGS_MAX 65536u
+#define BT_EXITS_MAX 262144u
+#define BT_MAPS_MAX  1048576u
+#define BT_STORES_MAX 16384u
+
+struct bt {
+    struct vm vm;
+    struct x86_state s; /* all but what bt_cpu holds */
+    unsigned cpl;
+    struct bt_cpu *cpu;
+    uint8_t *rw; /* the cache, for writing */
+    uint32_t code, stubs; /* offsets: end of code, begin of stubs */
+    struct bt_options opt;
+    struct shadow *shadow;
+    struct interp_stepper *stepper;
+    bool attached;
+
+    struct bt_frag *frags; /* [0] is none */
+    struct bt_exit *exits;
+    struct bt_map *maps;
+    struct bt_store *stores;
+    uint32_t nfrags, nexits, nmaps, nstores;
+    uint32_t hash[BT_HASH_SIZE];
+    uint32_t *page_frags;   /* by guest page number */
+    uint32_t *stub_owner;   /* by cache offset / BT_STUB: exit number, or
+                               fragment | BT_OWNER_FRAG */
+    struct bt_code_page code_pages[BT_CODE_PAGES];
+    unsigned ncode_pages;
+    uint32_t tail;          /* fragment whose closing jump ends the code, or 0 */
+    uint32_t tail_exit;     /* that jump's exit */
+    uint16_t *table_used[BT_MODES]; /* entries that don't say miss */
+    unsigned table_count[BT_MODES];
+    uint64_t miss;          /* host address: where empty table entries lead */
+    /* Cache offsets: the callout, where it has saved everything, its end, the
+     * end of all stubs that are never flushed. */
+    uint32_t callout, saved, callout_end, miss_off, fixed;
+    bool flush;             /* all of the cache, before anything is entered */
+
+    struct bt_adapt adapt[BT_ADAPT_SIZE];
+    struct bt_dtlb dtlb[BT_DTLB_SIZE];
+    struct vm_exit *exit;
+    struct {
+        gva_t rip;
+        uint32_t kind;
+    } last[8]; /* exits, for the report of a crash */
+    unsigned nlast;
+};
+
+static inline enum bt_mode bt_mode(const struct bt *bt)
+{
+    return bt->cpl == 3 ? BT_USER : BT_KERNEL;
+}
+
+static inline uint64_t bt_host(uint32_t off)
+{
+    return BT_CACHE + off;
+}
+
+/* ---- options.c ---- */
+int bt_options_parse(struct bt *bt, const char *options, char why[REASON_MAX]);
+
+/* ---- cache.c ---- */
+int bt_cache_create(struct bt *bt, char why[REASON_MAX]);
+void bt_cache_destroy(struct bt *bt);
+/* Forget every translation. Nothing of the cache may be executing. */
+void bt_cache_flush(struct bt *bt);
+/* Room for one more unit? */
+bool bt_cache_room(const struct bt *bt);
+/* Known fragment of pc in the mode, or NULL. User fragments are known by the
+ * page they came from. */
+struct bt_frag *bt_find(struct bt *bt, gva_t pc, enum bt_mode mode,
+                        gpa_t page);
+void bt_cache_add(struct bt *bt, struct bt_frag *f);
+/* Its code is out of date: whoever comes to it leaves the cache. */
+void bt_frag_kill(struct bt *bt, struct bt_frag *f);
+/* Drop what was translated from the page, if [gpa, gpa + len) touches it. */
+void bt_cache_written(struct bt *bt, gpa_t gpa, uint64_t len);
+/* Let the exit's jump lead to the fragment from now on. */
+void bt_chain(struct bt *bt, struct bt_exit *e, const struct bt_frag *to);
+/* Enter the fragment into its mode's jump table. */
+void bt_table_set(struct bt *bt, struct bt_frag *f);
+void bt_table_clear(struct bt *bt, enum bt_mode mode);
+/* The fragment whose code has this cache offset, or NULL. */
+struct bt_frag *bt_frag_at(struct bt *bt, uint32_t off);
+
+/* ---- translate.c ---- */
+/* The fragment at pc, translated if need be. NULL: the unit can't be fetched,
+ * let the interpreter raise the fault or execute the instruction. */
+struct bt_frag *bt_fragment(struct bt *bt, gva_t pc);
+struct walk_regs bt_walk_regs(const struct bt *bt);
+/* The guest's tables have changed: drop kernel code that is no longer mapped
+ * where it was. globals: global pages may have moved, too. */
+void bt_revalidate(struct bt *bt, bool globals);
+void bt_revalidate_page(struct bt *bt, gva_t va);
+
+/* ---- stubs.c ---- */
+/* The code that all fragments share: callout, table miss. */
+void bt_stubs_emit(struct bt *bt);
+/* The indirect entry of a fragment. */
+void bt_stub_entry(struct bt *bt, struct bt_frag *f);
+
+/* ---- callout.c: runs with the guest's FPU registers ---- */
+/* From the cache, with the guest's registers in cpu->gpr and flags in
+ * cpu->rflags: where to go on, or 0 to leave host_enter(). */
+uint64_t bt_callout(struct bt_cpu *cpu);
+
+/* ---- precise.c ---- */
+/* The guest's registers out of the host's, for an address in the cache:
+ * fills cpu->gpr, rip, rflags. */
+void bt_precise(struct bt *bt);
+
+/* ---- adapt.c ---- */
+struct bt_adapt *bt_adapt_find(struct bt *bt, gva_t pc);
+bool bt_simulated(struct bt *bt, gva_t pc);
+/* The access at cpu->rip in the fragment was emulated after a trap. */
+void bt_adapt_fault(struct bt *bt, struct bt_frag *f);
+/* An emulated one would not have trapped. */
+void bt_adapt_quiet(struct bt *bt, const struct bt_exit *e);
+void bt_dtlb_clear(struct bt *bt);
+
+/* ---- run.c ---- */
+int bt_run(struct vm *vm, struct vm_exit *exit);
+int bt_step(struct vm *vm, uint64_t n, struct vm_exit *exit);
+void bt_load_state(struct bt *bt);  /* s to cpu */
+void bt_store_state(struct bt *bt); /* cpu to s */
+
+#endif

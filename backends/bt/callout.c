@@ -1,0 +1,160 @@
+/* What cache code calls, with the guest's FPU state in the host's registers. */
+#include "bt.h"
+
+/* ---- Stores that keep being emulated ------------------------------------------ */
+
+static uint8_t *data_page(struct bt *bt, gva_t va, gpa_t *gpa)
+{
+    struct bt_dtlb *t = &bt->dtlb[(va >> 12) % BT_DTLB_SIZE];
+    struct walk_regs regs;
+    struct walk_result r;
+
+    if (t->page != (va & ~0xfffull)) {
+        regs = bt_walk_regs(bt);
+        if (!gva_canonical(va) ||
+            x86_walk(bt->vm.ram, &regs, va,
+                     WALK_WRITE | (bt->cpl == 3 ? WALK_USER : 0), &r))
+            return NULL;
+        t->host = ram_ptr(bt->vm.ram, r.gpa & ~0xfffull, 4096);
+        t->page = t->host ? va & ~0xfffull : ~0ull;
+    }
+    *gpa = (gpa_t)(t->host - bt->vm.ram->host);
+    return t->host;
+}
+
+static gva_t operand_address(const struct bt_cpu *cpu, const struct x86_mem *m)
+{
+    uint64_t a = (uint64_t)m->disp;
+
+    if (m->base != X86_NOREG)
+        a += cpu->gpr[m->base];
+    if (m->index != X86_NOREG)
+        a += cpu->gpr[m->index] << m->scale;
+    return a;
+}
+
+static uint64_t load(const uint8_t *p, unsigned size)
+{
+    switch (size) {
+    case 1:
+        return *p;
+    case 2:
+        return *(const uint16_t __attribute__((may_alias)) *)p;
+    case 4:
+        return *(const uint32_t __attribute__((may_alias)) *)p;
+    default:
+        return *(const uint64_t __attribute__((may_alias)) *)p;
+    }
+}
+
+/* Whether the store changes nothing: then there is nothing to tell anyone. */
+static bool store_same(struct bt *bt, struct bt_exit *e)
+{
+    const struct bt_store *s = &bt->stores[e->store];
+    gva_t va = operand_address(bt->cpu, &s->mem);
+    uint64_t v, mask = s->size < 8 ? (1ull << 8 * s->size) - 1 : ~0ull;
+    uint8_t *page;
+    gpa_t gpa;
+
+    if ((va & 4095) > 4096u - s->size)
+        return false;
+    page = data_page(bt, va, &gpa);
+    if (!page)
+        return false;
+    v = s->reg == X86_NOREG ? (uint64_t)s->imm
+                            : bt->cpu->gpr[s->reg] >> (s->high ? 8 : 0);
+    if (load(page + (va & 4095), s->size) != (v & mask))
+        return false;
+    if (!shadow_is_traced(bt->shadow, gpa))
+        bt_adapt_quiet(bt, e);
+    else if (bt_adapt_find(bt, e->pc))
+        bt_adapt_find(bt, e->pc)->quiet = 0;
+    bt->vm.events.count[EV_FAULT_TRACE]++;
+    return true;
+}
+
+/* ---- Ways through -------------------------------------------------------------- */
+
+static struct bt_frag *known(struct bt *bt, gva_t pc)
+{
+    enum bt_mode mode = bt_mode(bt);
+    struct walk_regs regs;
+    struct walk_result r;
+
+    if (mode == BT_KERNEL)
+        return bt_find(bt, pc, mode, 0);
+    regs = bt_walk_regs(bt);
+    if (!gva_canonical(pc) ||
+        x86_walk(bt->vm.ram, &regs, pc, WALK_EXEC | WALK_USER, &r))
+        return NULL;
+    return bt_find(bt, pc, mode, r.gpa & ~0xfffull);
+}
+
+static uint64_t jump(struct bt *bt, struct bt_exit *e)
+{
+    struct bt_frag *f;
+
+    bt->cpu->rip = e->target;
+    f = known(bt, e->target);
+    if (!f)
+        return 0;
+    /* User code is chained within a page, whose mapping is the same for both
+     * ends. */
+    if (bt->opt.chain && e->patch &&
+        (e->mode == BT_KERNEL || !((e->pc ^ e->target) & ~0xfffull)))
+        bt_chain(bt, e, f);
+    return bt_host(f->body);
+}
+
+static uint64_t miss(struct bt *bt)
+{
+    struct bt_cpu *cpu = bt->cpu;
+    struct bt_frag *f;
+
+    cpu->rip = cpu->gpr[RCX];
+    cpu->gpr[RAX] = cpu->spill[SPILL_RAX];
+    cpu->gpr[RCX] = cpu->spill[SPILL_RCX];
+    bt->vm.events.count[EV_BT_LOOKUP_MISS]++;
+    f = known(bt, cpu->rip);
+    if (!f || !bt_cache_room(bt))
+        return 0;
+    bt_table_set(bt, f);
+    return bt_host(f->body);
+}
+
+static uint64_t store(struct bt *bt, struct bt_exit *e)
+{
+    struct bt_frag *f;
+
+    bt->cpu->rip = e->pc;
+    if (!store_same(bt, e))
+        return 0;
+    bt->cpu->rip = e->target;
+    if (bt->flush)
+        return 0;
+    if (!bt->frags[e->frag].dead)
+        return e->next;
+    f = known(bt, e->target);
+    return f ? bt_host(f->body) : 0;
+}
+
+uint64_t bt_callout(struct bt_cpu *cpu)
+{
+    struct bt *bt = cpu->bt;
+    struct bt_exit *e = &bt->exits[cpu->exit];
+
+    switch (e->kind) {
+    case BT_EXIT_JUMP:
+        return jump(bt, e);
+    case BT_EXIT_MISS:
+        return miss(bt);
+    case BT_EXIT_STORE:
+        return store(bt, e);
+    case BT_EXIT_IRQ:
+        cpu->rip = e->target;
+        return 0;
+    default:
+        cpu->rip = e->pc;
+        return 0;
+    }
+}

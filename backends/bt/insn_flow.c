@@ -1,0 +1,186 @@
+/* Translation of jumps, calls and returns. */
+#include "emit.h"
+
+/* RAX and RCX are spilled, RCX is the target: on through the jump table. Guest
+ * flags are untouched. */
+static void emit_table_jump(struct emit *e)
+{
+    uint64_t table = BT_TABLES + e->mode * BT_TABLE_SIZE;
+
+    emit_imm(e, RAX, table >> 3);
+    emit8(e, 0x66), emit8(e, 0x89), emit8(e, 0xc8); /* mov ax, cx */
+    emit8(e, 0xff), emit8(e, 0x24), emit8(e, 0xc5); /* jmp [rax * 8] */
+    emit32(e, 0);
+}
+
+static void emit_spill_two(struct emit *e)
+{
+    emit_save(e, RAX, CPU_SPILL(SPILL_RAX));
+    emit_save(e, RCX, CPU_SPILL(SPILL_RCX));
+}
+
+/* The return address goes on the guest's stack; RAX is free. */
+static void emit_push_return(struct emit *e, uint64_t to, bool rax_free)
+{
+    if (fits32((int64_t)to)) {
+        emit_stack(e, 0xc7, 0, -8);
+        emit32(e, (uint32_t)to);
+    } else {
+        if (!rax_free)
+            emit_save(e, RAX, CPU_SPILL(SPILL_RAX));
+        emit_imm(e, RAX, to);
+        if (!rax_free)
+            emit_mark(e, e->insn, FIX_RAX);
+        emit_stack(e, 0x89, RAX, -8);
+        if (!rax_free) {
+            emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
+            emit_mark(e, e->insn, 0);
+        }
+    }
+    emit_rsp(e, -8);
+}
+
+static void emit_return(struct emit *e, unsigned pop)
+{
+    emit_spill_two(e);
+    emit_stack(e, 0x8b, RCX, 0);
+    emit_mark(e, e->insn, FIX_RAX | FIX_RCX);
+    if (pop) {
+        /* lea rsp, [rsp + disp32] */
+        emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0xa4), emit8(e, 0x24);
+        emit32(e, 8 + pop);
+    } else {
+        emit_rsp(e, 8);
+    }
+    emit_mark(e, e->insn, FIX_RAX | FIX_RCX | FIX_TARGET);
+    emit_table_jump(e);
+}
+
+/* jmp or call to a register or a memory operand. */
+static enum emitted emit_indirect(struct emit *e, const struct unit_insn *i,
+                                  bool call)
+{
+    const struct x86_insn *x = &i->x;
+
+    if (x->opnd[0].size != 8)
+        return emit_step(e, i);
+    emit_spill_two(e);
+    if (x->opnd[0].kind == OPND_REG) {
+        if (x->opnd[0].reg != RCX)
+            emit_mov(e, RCX, x->opnd[0].reg);
+    } else if (!emit_load_operand(e, RCX, i)) {
+        return emit_step(e, i);
+    }
+    emit_mark(e, e->insn, FIX_RAX | FIX_RCX);
+    if (call) {
+        emit_push_return(e, i->pc + x->len, true);
+        emit_mark(e, e->insn, FIX_RAX | FIX_RCX | FIX_TARGET);
+    }
+    emit_table_jump(e);
+    return EMIT_END;
+}
+
+static enum emitted emit_call(struct emit *e, const struct unit_insn *i)
+{
+    const struct x86_insn *x = &i->x;
+
+    if (x->opnd[0].kind != OPND_IMM) {
+        if (x->opnd[0].kind == OPND_PTR || x->zi.meta.branch_type ==
+                                               ZYDIS_BRANCH_TYPE_FAR)
+            return emit_step(e, i);
+        return emit_indirect(e, i, true);
+    }
+    emit_push_return(e, i->pc + x->len, false);
+    emit_mark(e, e->insn, FIX_RSP_P8);
+    emit_branch(e, -1, i->pc, (uint64_t)x->opnd[0].imm);
+    return EMIT_END;
+}
+
+/* LOOP and JRCXZ only reach 127 bytes. */
+static enum emitted emit_short(struct emit *e, const struct unit_insn *i,
+                               unsigned opcode)
+{
+    const struct x86_insn *x = &i->x;
+
+    if (x->addrsize != 8)
+        return emit_step(e, i);
+    emit8(e, opcode), emit8(e, 5);
+    emit_mark(e, e->insn + 1, 0);
+    emit_branch(e, -1, i->pc, i->pc + x->len);
+    /* Taken: LOOP has counted. */
+    emit_mark(e, e->insn + 1, FIX_TAKEN);
+    e->f->taken = (uint64_t)x->opnd[0].imm;
+    emit_branch(e, -1, i->pc, (uint64_t)x->opnd[0].imm);
+    return EMIT_END;
+}
+
+static int condition(const struct x86_insn *x)
+{
+    static const uint16_t mnemonics[16] = {
+        ZYDIS_MNEMONIC_JO, ZYDIS_MNEMONIC_JNO,  ZYDIS_MNEMONIC_JB,
+        ZYDIS_MNEMONIC_JNB, ZYDIS_MNEMONIC_JZ,  ZYDIS_MNEMONIC_JNZ,
+        ZYDIS_MNEMONIC_JBE, ZYDIS_MNEMONIC_JNBE, ZYDIS_MNEMONIC_JS,
+        ZYDIS_MNEMONIC_JNS, ZYDIS_MNEMONIC_JP,  ZYDIS_MNEMONIC_JNP,
+        ZYDIS_MNEMONIC_JL,  ZYDIS_MNEMONIC_JNL, ZYDIS_MNEMONIC_JLE,
+        ZYDIS_MNEMONIC_JNLE,
+    };
+
+    for (int cc = 0; cc < 16; cc++)
+        if (mnemonics[cc] == x->op)
+            return cc;
+    return -1;
+}
+
+bool emit_flow(struct emit *e, const struct unit_insn *i, enum emitted *how)
+{
+    const struct x86_insn *x = &i->x;
+    int cc = condition(x);
+
+    *how = EMIT_END;
+    if (cc >= 0) {
+        emit_branch(e, cc, i->pc, (uint64_t)x->opnd[0].imm);
+        emit_mark(e, e->insn + 1, 0);
+        emit_branch(e, -1, i->pc, i->pc + x->len);
+        return true;
+    }
+    switch (x->op) {
+    case ZYDIS_MNEMONIC_JMP:
+        if (x->opnd[0].kind == OPND_IMM)
+            emit_branch(e, -1, i->pc, (uint64_t)x->opnd[0].imm);
+        else if (x->opnd[0].kind == OPND_PTR ||
+                 x->zi.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
+            *how = emit_step(e, i);
+        else
+            *how = emit_indirect(e, i, false);
+        return true;
+    case ZYDIS_MNEMONIC_CALL:
+        *how = emit_call(e, i);
+        return true;
+    case ZYDIS_MNEMONIC_RET:
+        if (x->zi.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
+            x->opsize != 8)
+            *how = emit_step(e, i);
+        else
+            emit_return(e, x->opnd[0].kind == OPND_IMM
+                               ? (unsigned)x->opnd[0].imm & 0xffff
+                               : 0);
+        return true;
+    case ZYDIS_MNEMONIC_LOOP:
+        *how = emit_short(e, i, 0xe2);
+        return true;
+    case ZYDIS_MNEMONIC_LOOPE:
+        *how = emit_short(e, i, 0xe1);
+        return true;
+    case ZYDIS_MNEMONIC_LOOPNE:
+        *how = emit_short(e, i, 0xe0);
+        return true;
+    case ZYDIS_MNEMONIC_JRCXZ:
+        *how = emit_short(e, i, 0xe3);
+        return true;
+    case ZYDIS_MNEMONIC_JECXZ:
+    case ZYDIS_MNEMONIC_JCXZ:
+        *how = emit_step(e, i);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,148 @@
+/* The guest's exact state, from wherever in the cache the host was stopped. */
+#include "bt.h"
+
+#include <string.h>
+
+#define KEEP_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
+
+/* AX after `seto %al; lahf`. */
+static uint64_t packed_flags(uint64_t rflags, uint64_t ax, uint64_t overflow)
+{
+    return (rflags & FL_DF) |
+           ((ax >> 8) & (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF)) |
+           (overflow ? FL_OF : 0);
+}
+
+static uint64_t stacked_flags(const struct bt_cpu *cpu)
+{
+    return cpu->flag_stack[7] & KEEP_FLAGS;
+}
+
+static void fix_registers(struct bt_cpu *cpu, unsigned fix)
+{
+    static const uint8_t regs[SPILLS] = {RAX, RCX, RDX, RSP};
+
+    for (unsigned k = 0; k < SPILLS; k++)
+        if (fix & 1u << k)
+            cpu->gpr[regs[k]] = cpu->spill[k];
+}
+
+static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
+{
+    const uint64_t rax = cpu->gpr[RAX], rcx = cpu->gpr[RCX];
+
+    fix_registers(cpu, fix);
+    switch (fix & FIX_MORE) {
+    case FIX_RSP_P8:
+        cpu->gpr[RSP] += 8;
+        break;
+    case FIX_RSP_M8:
+        cpu->gpr[RSP] -= 8;
+        break;
+    case FIX_RDI:
+        cpu->gpr[RDI] -= SHADOW_DELTA;
+        break;
+    case FIX_FLAGS:
+        cpu->rflags = packed_flags(cpu->rflags, rax, rax & 1);
+        break;
+    case FIX_FLAGS7:
+        cpu->rflags = packed_flags(cpu->rflags, rax, rax & 0x80);
+        break;
+    case FIX_SWAP:
+        cpu->kernel_gs_base = rcx;
+        break;
+    case FIX_TARGET:
+        cpu->rip = rcx;
+        break;
+    case FIX_OFFSET:
+        cpu->rip = rcx + f->pc;
+        break;
+    case FIX_TAKEN:
+        cpu->rip = f->taken;
+        break;
+    case FIX_POPF:
+        cpu->gpr[RSP] += 8;
+        /* fall through */
+    case FIX_FLSTK:
+        cpu->rflags = stacked_flags(cpu);
+        break;
+    }
+}
+
+static void in_code(struct bt *bt, uint32_t off)
+{
+    const struct bt_frag *f = bt_frag_at(bt, off);
+    const struct bt_map *m = &bt->maps[f->map];
+    unsigned k = f->nmap;
+
+    while (k > 1 && m[k - 1].off > off)
+        k--;
+    m += k - 1;
+    bt->cpu->rip = f->pc + f->off[m->insn];
+    bt->s.int_shadow = m->insn < 64 && f->sti >> m->insn & 1;
+    fix_more(bt->cpu, f, m->fix);
+}
+
+static void in_stub(struct bt *bt, uint32_t off)
+{
+    uint32_t owner = bt->stub_owner[off / BT_STUB];
+    const struct bt_frag *f;
+
+    if (!(owner & BT_OWNER_FRAG)) {
+        bt->cpu->rip = bt->exits[owner].target;
+        return;
+    }
+    f = &bt->frags[owner & ~BT_OWNER_FRAG];
+    off -= f->stub;
+    if (off < f->stub_sub || (off >= f->stub_miss && off < f->stub_ok)) {
+        fix_more(bt->cpu, f, FIX_RAX | FIX_RCX | FIX_TARGET);
+    } else if (off < f->stub_miss) {
+        fix_more(bt->cpu, f, FIX_RAX | FIX_RCX | FIX_OFFSET);
+    } else {
+        bt->cpu->rip = f->pc;
+        fix_registers(bt->cpu, FIX_RAX | FIX_RCX);
+    }
+}
+
+/* In the code that all share. */
+static void in_fixed(struct bt *bt, uint32_t off)
+{
+    struct bt_cpu *cpu = bt->cpu;
+    const struct bt_exit *e = &bt->exits[cpu->exit];
+
+    if (off >= bt->miss_off) {
+        fix_more(cpu, NULL, FIX_RAX | FIX_RCX | FIX_TARGET);
+        return;
+    }
+    /* Saving: nothing has changed yet. */
+    if (e->kind == BT_EXIT_MISS)
+        fix_more(cpu, NULL, FIX_RAX | FIX_RCX | FIX_TARGET);
+    else if (e->kind == BT_EXIT_JUMP || e->kind == BT_EXIT_IRQ)
+        cpu->rip = e->target;
+    else
+        cpu->rip = e->pc;
+    bt->s.int_shadow = e->kind == BT_EXIT_IRQ;
+}
+
+void bt_precise(struct bt *bt)
+{
+    struct bt_cpu *cpu = bt->cpu;
+    uint64_t rip = cpu->host.regs.rip;
+    uint32_t off = (uint32_t)(rip - BT_CACHE);
+    bool cache = rip - BT_CACHE < BT_CACHE_SIZE;
+
+    /* On the way back from a callout all is in place but the registers. */
+    if (cache && off >= bt->saved && off < bt->callout_end)
+        return;
+    memcpy(cpu->gpr, cpu->host.regs.gpr, sizeof(cpu->gpr));
+    cpu->rflags = cpu->host.regs.rflags;
+    bt->s.int_shadow = 0;
+    if (!cache)
+        cpu->rip = rip;
+    else if (off < bt->fixed)
+        in_fixed(bt, off);
+    else if (off < bt->code)
+        in_code(bt, off);
+    else
+        in_stub(bt, off);
+}

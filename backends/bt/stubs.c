@@ -1,0 +1,178 @@
+/* Exits, and the code that all fragments share. */
+#include "emit.h"
+
+#include <stdlib.h>
+
+void emit_mark(struct emit *e, unsigned insn, unsigned fix)
+{
+    struct bt *bt = e->bt;
+    struct bt_frag *f = e->f;
+    struct bt_map *m = &bt->maps[f->map + f->nmap];
+
+    if (f->nmap && m[-1].off == emit_off(e)) {
+        m--;
+    } else {
+        f->nmap++;
+        bt->nmaps++;
+    }
+    *m = (struct bt_map){emit_off(e), (uint8_t)insn, (uint8_t)fix};
+}
+
+uint32_t emit_exit_new(struct emit *e, enum bt_exit_kind kind, gva_t pc,
+                       gva_t target)
+{
+    struct bt *bt = e->bt;
+    uint32_t n = bt->nexits++;
+
+    bt->exits[n] = (struct bt_exit){
+        .kind = (uint8_t)kind,
+        .mode = (uint8_t)e->mode,
+        .pc = pc,
+        .target = target,
+        .frag = e->f ? (uint32_t)(e->f - bt->frags) : 0,
+    };
+    return n;
+}
+
+void emit_leave(struct emit *e, uint32_t exit)
+{
+    emit_set32(e, CPU(exit), exit);
+    emit_jmp(e, e->bt->callout);
+}
+
+uint32_t emit_leave_stub(struct emit *e, uint32_t exit)
+{
+    struct emit s = *e;
+    struct bt *bt = e->bt;
+
+    bt->stubs -= BT_STUB;
+    s.p = bt->rw + bt->stubs;
+    emit_leave(&s, exit);
+    bt->stub_owner[bt->stubs / BT_STUB] = exit;
+    return bt->stubs;
+}
+
+uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target)
+{
+    uint32_t n = emit_exit_new(e, BT_EXIT_JUMP, pc, target);
+    uint32_t stub = emit_leave_stub(e, n);
+
+    if (cc >= 0) {
+        emit8(e, 0x0f), emit8(e, 0x80 | (unsigned)cc);
+        emit32(e, stub - (emit_off(e) + 4));
+    } else {
+        emit_jmp(e, stub);
+    }
+    e->bt->exits[n].patch = emit_off(e) - 4;
+    return n;
+}
+
+/* ---- The indirect entry ------------------------------------------------------ */
+
+/* RCX += v; RAX is free. */
+static void add_rcx(struct emit *e, uint64_t v)
+{
+    if (fits32((int64_t)v)) {
+        emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x89); /* lea rcx, [rcx+v] */
+        emit32(e, (uint32_t)v);
+        return;
+    }
+    emit_imm(e, RAX, v);
+    emit_add(e, RCX, RAX);
+}
+
+void bt_stub_entry(struct bt *bt, struct bt_frag *f)
+{
+    struct emit e = {.bt = bt};
+    uint8_t *equal, *begin;
+
+    bt->stubs -= 5 * BT_STUB;
+    f->stub = bt->stubs;
+    for (unsigned k = 0; k < 5; k++)
+        bt->stub_owner[bt->stubs / BT_STUB + k] =
+            (uint32_t)(f - bt->frags) | BT_OWNER_FRAG;
+    begin = e.p = bt->rw + bt->stubs;
+    add_rcx(&e, -f->pc);
+    f->stub_sub = (uint8_t)(e.p - begin);
+    emit8(&e, 0xe3), equal = e.p, emit8(&e, 0); /* jrcxz */
+    add_rcx(&e, f->pc);
+    f->stub_miss = (uint8_t)(e.p - begin);
+    emit_jmp(&e, bt->miss_off);
+    f->stub_ok = (uint8_t)(e.p - begin);
+    emit_here(&e, equal);
+    emit_load(&e, RCX, CPU_SPILL(SPILL_RCX));
+    emit_load(&e, RAX, CPU_SPILL(SPILL_RAX));
+    emit_jmp(&e, f->body);
+}
+
+/* ---- The callout --------------------------------------------------------------- */
+
+static void emit_set8(struct emit *e, uint64_t at, unsigned v)
+{
+    emit8(e, 0xc6), emit8(e, 0x05);
+    emit_rip(e, at, 1);
+    emit8(e, v);
+}
+
+static void emit_lea_cpu(struct emit *e, unsigned reg, uint64_t at)
+{
+    emit_cpu64(e, 0x8d, reg, at);
+}
+
+/* The rel32 at this offset leads to here. */
+static void fill32(struct emit *e, uint32_t at)
+{
+    uint32_t rel = emit_off(e) - (at + 4);
+
+    memcpy(e->bt->rw + at, &rel, 4);
+}
+
+/* Save the guest's registers, call bt_callout(), go where it says. */
+static void emit_callout(struct bt *bt, struct emit *e)
+{
+    uint32_t zero, kicked;
+
+    bt->callout = emit_off(e);
+    for (unsigned r = 0; r < 16; r++)
+        emit_save(e, r, CPU_GPR(r));
+    emit_set8(e, CPU(host.in_guest), 0);
+    bt->saved = emit_off(e);
+    emit_lea_cpu(e, RSP, CPU(stack) + sizeof(bt->cpu->stack));
+    emit8(e, 0x9c); /* pushfq */
+    emit8(e, 0x8f), emit8(e, 0x05), emit_rip(e, CPU(rflags), 0); /* pop */
+    emit8(e, 0xfc); /* cld */
+    emit_lea_cpu(e, RDI, BT_ARENA);
+    emit_imm(e, RAX, (uintptr_t)bt_callout);
+    emit8(e, 0xff), emit8(e, 0xd0); /* call rax */
+    emit_save(e, RAX, CPU(resume));
+    emit8(e, 0x48), emit8(e, 0x85), emit8(e, 0xc0); /* test rax, rax */
+    emit8(e, 0x0f), emit8(e, 0x84), zero = emit_off(e), emit32(e, 0);
+    emit_set8(e, CPU(host.in_guest), 1);
+    emit8(e, 0x83), emit8(e, 0x3d); /* cmp dword [kicked], 0 */
+    emit_rip(e, CPU(host.kicked), 1), emit8(e, 0);
+    emit8(e, 0x0f), emit8(e, 0x85), kicked = emit_off(e), emit32(e, 0);
+    emit8(e, 0xff), emit8(e, 0x35), emit_rip(e, CPU(rflags), 0); /* push */
+    emit8(e, 0x9d); /* popfq */
+    for (unsigned r = 0; r < 16; r++)
+        emit_load(e, r, CPU_GPR(r));
+    emit8(e, 0xff), emit8(e, 0x25), emit_rip(e, CPU(resume), 0); /* jmp */
+    fill32(e, zero);
+    fill32(e, kicked);
+    emit_lea_cpu(e, RDI, BT_ARENA);
+    emit_imm(e, RAX, (uintptr_t)host_leave);
+    emit8(e, 0xff), emit8(e, 0xe0); /* jmp rax */
+    bt->callout_end = emit_off(e);
+}
+
+void bt_stubs_emit(struct bt *bt)
+{
+    struct emit e = {.bt = bt, .p = bt->rw + BT_STUB};
+
+    emit_callout(bt, &e);
+    bt->nexits = 0;
+    emit_exit_new(&e, BT_EXIT_MISS, 0, 0);
+    bt->miss_off = emit_off(&e);
+    bt->miss = bt_host(bt->miss_off);
+    emit_leave(&e, 0);
+    bt->fixed = (emit_off(&e) + 63) & ~63u;
+}
