@@ -259,7 +259,6 @@ struct bt_frag *bt_frag_at(struct bt *bt, uint32_t off);
 /* The fragment at pc, translated if need be. NULL: the unit can't be fetched,
  * let the interpreter raise the fault or execute the instruction. */
 struct bt_frag *bt_fragment(struct bt *bt, gva_t pc);
-struct walk_regs bt_walk_regs(const struct bt *bt);
 /* The guest's tables have changed: drop kernel code that is no longer mapped
  * where it was. globals: global pages may have moved, too. */
 void bt_revalidate(struct bt *bt, bool globals);
@@ -275,6 +274,7 @@ void bt_stub_entry(struct bt *bt, struct bt_frag *f);
 /* From the cache, with the guest's registers in cpu->gpr and flags in
  * cpu->rflags: where to go on, or 0 to leave host_enter(). */
 uint64_t bt_callout(struct bt_cpu *cpu);
+struct walk_regs bt_walk_regs(const struct bt *bt);
 
 /* ---- precise.c ---- */
 /* The guest's registers out of the host's, for an address in the cache:

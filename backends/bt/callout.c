@@ -1,6 +1,11 @@
 /* What cache code calls, with the guest's FPU state in the host's registers. */
 #include "bt.h"
 
+struct walk_regs bt_walk_regs(const struct bt *bt)
+{
+    return (struct walk_regs){bt->s.cr0, bt->s.cr3, bt->s.cr4, bt->s.efer};
+}
+
 /* ---- Stores that keep being emulated ------------------------------------------ */
 
 static uint8_t *data_page(struct bt *bt, gva_t va, gpa_t *gpa)

@@ -3,11 +3,6 @@
 
 #include <x86intrin.h>
 
-struct walk_regs bt_walk_regs(const struct bt *bt)
-{
-    return (struct walk_regs){bt->s.cr0, bt->s.cr3, bt->s.cr4, bt->s.efer};
-}
-
 /* ---- Where code comes from -------------------------------------------------- */
 
 static bool walk_code(struct bt *bt, gva_t pc, enum bt_mode mode,
