@@ -60,9 +60,11 @@ $(native_ELFS): $(O)/native/%: $(O)/guest/u/workloads/compute/%.o $(native_OBJS)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) -no-pie -o $@ $(filter %.o,$^) \
 		-Wl,-T,workloads/native/benchmarks.ld
 
-# The unit test runs them.
-$(O)/tests/unit/test_workloads: | $(native_ELFS)
-CFLAGS_tests/unit/test_workloads.c := -DNATIVE_DIR='"$(O)/native"'
+# The unit tests run them.
+native_TESTS := test_workloads test_compute test_compute_text
+$(addprefix $(O)/tests/unit/,$(native_TESTS)): | $(native_ELFS)
+$(foreach t,$(native_TESTS),$(eval \
+	CFLAGS_tests/unit/$(t).c := -DNATIVE_DIR='"$(O)/native"'))
 $(O)/tests/unit/test_io_workloads: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
 CFLAGS_tests/unit/test_io_workloads.c := -DGUEST_DIR='"$(O)/guest"'
 
