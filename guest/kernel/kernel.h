@@ -72,6 +72,8 @@ int try_call(void (*fn)(void *), void *arg);
 void switch_stack(uint64_t *save, uint64_t load);
 /* Where a new process's first switch returns to: below its trapframe. */
 void proc_begin(void);
+/* Leaves the kernel by IRETQ: every register as in tf, the innermost frame. */
+void trap_resume(struct trapframe *tf) __attribute__((noreturn));
 /* Copies between user and kernel memory; 0, or -TM_EFAULT. The kernel side is
  * trusted, the user side must already be known to lie below TM_USER_END. */
 int copy_guarded(void *dst, const void *src, uint64_t n);
@@ -116,10 +118,11 @@ uint64_t page_free_count(void);
 
 /* ---- vm.c --------------------------------------------------------------- */
 
-#define VMA_MAX 24
+#define VMA_MAX 64
 #define VMA_WRITE 1u
 #define VMA_EXEC 2u
 #define VMA_ANON 4u
+#define VMA_SHARED 8u /* anonymous, all present; forks keep it in common */
 
 /* [start, end) of user memory, page-aligned. */
 struct vma {
@@ -133,8 +136,8 @@ struct mm {
     uint64_t root;   /* physical address of the top page table */
     uint32_t tables; /* page list of all tables, the top one included */
     unsigned count;
-    struct vma vmas[VMA_MAX]; /* sorted, disjoint */
     uint64_t brk_start, brk;
+    struct vma vmas[VMA_MAX]; /* sorted, disjoint; beyond count: undefined */
 };
 
 int mm_create(struct mm *mm);
@@ -148,7 +151,11 @@ int mm_add(struct mm *mm, const struct vma *vma);
  * -TM_ENOMEM. */
 int mm_remove(struct mm *mm, uint64_t start, uint64_t end);
 /* Lowest free anonymous range of len bytes, mapped; address or -TM_ENOMEM. */
-int64_t mm_map_anon(struct mm *mm, uint64_t len);
+int64_t mm_map_anon(struct mm *mm, uint64_t len, bool shared);
+/* Gives [start, end) the permissions VMA_WRITE | VMA_EXEC of flags; mm is the
+ * live one. -TM_EINVAL where any of it isn't anonymous memory, -TM_ENOMEM; then
+ * nothing has changed. */
+int mm_protect(struct mm *mm, uint64_t start, uint64_t end, unsigned flags);
 /* Moves the break; the new one, or negative errno. */
 int64_t mm_brk(struct mm *mm, uint64_t brk);
 /* Makes va accessible: demand zero, file page, copy-on-write. 0, -TM_EFAULT or
@@ -197,6 +204,8 @@ struct proc {
     int status;          /* WAIT_* of a zombie */
     bool is_bench;       /* spawned by init for a benchmark */
     bool fpu_used;       /* fpu, or the CPU, holds its registers */
+    uint64_t fault_entry; /* gets its page faults, 0: nobody */
+    uint64_t pipes;       /* bit n: it holds channel n */
     char name[PROC_NAME_MAX];
     struct mm mm;
     struct fpu_area fpu;
@@ -224,6 +233,27 @@ void proc_tick(uint64_t now);
 void proc_preempt(void);
 /* The process dies of an exception; reason is one line. */
 void proc_kill(uint64_t vector, const char *reason) __attribute__((noreturn));
+
+/* ---- pipe.c, fault.c ---------------------------------------------------- */
+
+#define PIPE_MAX 64
+
+/* System calls of the running process; the user range is known to be good. */
+int pipe_open(void);
+int64_t pipe_read(uint64_t channel, uint64_t user, uint64_t len);
+int64_t pipe_write(uint64_t channel, uint64_t user, uint64_t len);
+int pipe_close(uint64_t channel);
+/* The child holds what the running process holds. */
+void pipe_fork(struct proc *child);
+/* p ended, or never was: it holds nothing. */
+void pipe_drop(struct proc *p);
+
+/* Makes the running process go on in its fault handler, if it has one and its
+ * stack can take the record. */
+bool fault_reflect(struct trapframe *tf, uint64_t address);
+/* The process goes on as the record at that user address says. tf is its
+ * system call's frame. Returns only on error. */
+int fault_return(struct trapframe *tf, uint64_t record);
 
 /* ---- syscall.c, init.c
  * ------------------------------------------------------- */

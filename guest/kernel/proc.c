@@ -170,6 +170,8 @@ static struct proc *proc_alloc(struct proc *parent)
     p->is_bench = false;
     p->fpu_used = false;
     p->wake_at = 0;
+    p->fault_entry = 0;
+    p->pipes = 0;
     return p;
 }
 
@@ -203,6 +205,8 @@ int proc_fork(const struct trapframe *tf)
     memcpy(p->name, current->name, sizeof(p->name));
     *proc_frame(p) = *tf;
     proc_frame(p)->rax = 0;
+    p->fault_entry = current->fault_entry;
+    pipe_fork(p);
     fpu_fork(p);
     proc_start(p);
     return p->pid;
@@ -219,6 +223,7 @@ static void proc_free(struct proc *p)
 void proc_exit(int status)
 {
     fpu_drop(current);
+    pipe_drop(current);
     for (int i = 1; i < PROC_MAX; i++)
         if (procs[i].state != PROC_FREE && procs[i].parent == current)
             procs[i].parent = &procs[0];
@@ -268,6 +273,9 @@ int proc_wait(int *status)
 static void end_orphans(void)
 {
     blk_drain();
+    for (int i = 1; i < PROC_MAX; i++)
+        if (procs[i].state != PROC_FREE)
+            pipe_drop(&procs[i]); /* wakes some: the queue goes next */
     queue_head = queue_tail = NULL;
     sleepers = 0;
     for (int i = 1; i < PROC_MAX; i++) {
@@ -302,13 +310,15 @@ int proc_run(const char *name, const char *args)
 
 int proc_exec(struct trapframe *tf, const char *name, const char *args)
 {
-    struct mm mm, old = current->mm;
+    static struct mm mm, old; /* large; nothing here sleeps */
     int err = exec_load(&mm, name, args, tf);
 
     if (err)
         return err;
+    old = current->mm;
     write_cr3(mm.root);
     current->mm = mm;
+    current->fault_entry = 0;
     mm_destroy(&old);
     fpu_drop(current);
     fpu_switch(current);

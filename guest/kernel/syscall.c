@@ -117,7 +117,11 @@ static int64_t call_brk(struct trapframe *tf)
 
 static int64_t call_mmap(struct trapframe *tf)
 {
-    return is_process() ? mm_map_anon(&current->mm, tf->rdi) : -TM_ENOSYS;
+    if (!is_process())
+        return -TM_ENOSYS;
+    if (tf->rsi & ~(uint64_t)MAP_SHARED)
+        return -TM_EINVAL;
+    return mm_map_anon(&current->mm, tf->rdi, tf->rsi & MAP_SHARED);
 }
 
 static int64_t call_munmap(struct trapframe *tf)
@@ -130,6 +134,61 @@ static int64_t call_munmap(struct trapframe *tf)
         !user_range_ok(tf->rdi, len))
         return -TM_EINVAL;
     return mm_remove(&current->mm, tf->rdi, tf->rdi + len);
+}
+
+static int64_t call_mprotect(struct trapframe *tf)
+{
+    uint64_t len = (tf->rsi + PAGE_SIZE - 1) & PAGE_MASK;
+
+    if (!is_process())
+        return -TM_ENOSYS;
+    if (tf->rdi % PAGE_SIZE || !len || len < tf->rsi ||
+        !user_range_ok(tf->rdi, len) ||
+        (tf->rdx & ~(uint64_t)(PROT_WRITE | PROT_EXEC)))
+        return -TM_EINVAL;
+    return mm_protect(&current->mm, tf->rdi, tf->rdi + len,
+                      (tf->rdx & PROT_WRITE ? VMA_WRITE : 0) |
+                          (tf->rdx & PROT_EXEC ? VMA_EXEC : 0));
+}
+
+static int64_t call_fault_handler(struct trapframe *tf)
+{
+    if (!is_process())
+        return -TM_ENOSYS;
+    if (tf->rdi && !user_range_ok(tf->rdi, 1))
+        return -TM_EINVAL;
+    current->fault_entry = tf->rdi;
+    return 0;
+}
+
+static int64_t call_fault_return(struct trapframe *tf)
+{
+    return is_process() ? fault_return(tf, tf->rdi) : -TM_ENOSYS;
+}
+
+static int64_t call_pipe(struct trapframe *tf)
+{
+    (void)tf;
+    return is_process() ? pipe_open() : -TM_ENOSYS;
+}
+
+static int64_t call_pipe_read(struct trapframe *tf)
+{
+    if (!user_range_ok(tf->rsi, tf->rdx))
+        return -TM_EFAULT;
+    return pipe_read(tf->rdi, tf->rsi, tf->rdx);
+}
+
+static int64_t call_pipe_write(struct trapframe *tf)
+{
+    if (!user_range_ok(tf->rsi, tf->rdx))
+        return -TM_EFAULT;
+    return pipe_write(tf->rdi, tf->rsi, tf->rdx);
+}
+
+static int64_t call_pipe_close(struct trapframe *tf)
+{
+    return pipe_close(tf->rdi);
 }
 
 static int64_t call_sleep_us(struct trapframe *tf)

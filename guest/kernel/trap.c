@@ -110,7 +110,7 @@ static bool handle_page_fault(struct trapframe *tf)
         !mm_fault(&current->mm, va, tf->error & PF_WRITE, tf->error & PF_EXEC))
         return true;
     if (tf->cs & 3)
-        return false;
+        return fault_reflect(tf, va);
     fixup = copy_fixup(tf->rip);
     if (!fixup)
         return false;

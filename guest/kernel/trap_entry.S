@@ -95,6 +95,13 @@ trap_return:
 1:  add $16, %rsp /* vector, error */
     iretq
 
+/* void trap_resume(struct trapframe *tf): whatever the stack holds below tf is
+ * given up. */
+    .globl trap_resume
+trap_resume:
+    mov %rdi, %rsp
+    jmp trap_return
+
 /* ---- System calls ------------------------------------------------------- */
 
     .globl syscall_entry

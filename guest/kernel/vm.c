@@ -22,7 +22,7 @@ int mm_create(struct mm *mm)
                                boot_info.mmio_base};
     uint64_t *top;
 
-    memset(mm, 0, sizeof(*mm));
+    memset(mm, 0, offsetof(struct mm, vmas));
     mm->root = table_alloc(mm);
     if (!mm->root)
         return -TM_ENOMEM;
@@ -112,7 +112,8 @@ void mm_destroy(struct mm *mm)
     mm->count = 0;
 }
 
-/* Shares one area's pages with the copy, write-protected in both. */
+/* Shares one area's pages with the copy, write-protected in both unless they
+ * are to stay in common. */
 static int fork_area(struct mm *mm, struct mm *copy, const struct vma *vma)
 {
     for (uint64_t va = vma->start; va < vma->end;) {
@@ -130,7 +131,7 @@ static int fork_area(struct mm *mm, struct mm *copy, const struct vma *vma)
                 to = mm_leaf(copy, va, true);
             if (!to)
                 return -TM_ENOMEM;
-            if (*from & PTE_W)
+            if ((*from & PTE_W) && !(vma->flags & VMA_SHARED))
                 *from &= ~PTE_W;
             page_ref(*from & PTE_ADDR);
             *to = *from;
@@ -241,9 +242,31 @@ int mm_remove(struct mm *mm, uint64_t start, uint64_t end)
     return 0;
 }
 
-int64_t mm_map_anon(struct mm *mm, uint64_t len)
+static uint64_t leaf_flags(const struct vma *v, bool writable)
 {
-    struct vma new = {.start = USER_MMAP_START, .flags = VMA_WRITE | VMA_ANON};
+    return PTE_P | PTE_U | PTE_A | (writable ? PTE_W | PTE_D : 0) |
+           (boot_info.nx && !(v->flags & VMA_EXEC) ? PTE_NX : 0);
+}
+
+/* A fork copies what is present: all of a shared area must be. */
+static int populate(struct mm *mm, const struct vma *v)
+{
+    for (uint64_t va = v->start; va < v->end; va += PAGE_SIZE) {
+        uint64_t *leaf = mm_leaf(mm, va, true);
+        uint64_t pa = leaf ? page_alloc_zero() : 0;
+
+        if (!pa)
+            return -TM_ENOMEM;
+        *leaf = pa | leaf_flags(v, true);
+    }
+    return 0;
+}
+
+int64_t mm_map_anon(struct mm *mm, uint64_t len, bool shared)
+{
+    struct vma new = {.start = USER_MMAP_START,
+                      .flags = VMA_WRITE | VMA_ANON |
+                               (shared ? VMA_SHARED : 0)};
     struct vma *before = NULL;
     int err;
 
@@ -263,11 +286,16 @@ int64_t mm_map_anon(struct mm *mm, uint64_t len)
     if (len > TM_USER_END - new.start)
         return -TM_ENOMEM;
     new.end = new.start + len;
-    if (before && before->end == new.start && before->flags == new.flags) {
+    if (before && !shared && before->end == new.start &&
+        before->flags == new.flags) {
         before->end = new.end;
         return (int64_t) new.start;
     }
     err = mm_add(mm, &new);
+    if (!err && shared)
+        err = populate(mm, &new);
+    if (err == -TM_ENOMEM && shared)
+        mm_remove(mm, new.start, new.end);
     return err ? err : (int64_t) new.start;
 }
 
@@ -299,13 +327,114 @@ int64_t mm_brk(struct mm *mm, uint64_t brk)
     return (int64_t)brk;
 }
 
-/* ---- Faults ------------------------------------------------------------- */
+/* ---- Protection --------------------------------------------------------- */
 
-static uint64_t leaf_flags(const struct vma *v, bool writable)
+/* More pages than this, and reloading CR3 is the cheaper flush. */
+#define FLUSH_PAGES 32
+
+static bool all_anon(struct mm *mm, uint64_t start, uint64_t end)
 {
-    return PTE_P | PTE_U | PTE_A | (writable ? PTE_W | PTE_D : 0) |
-           (boot_info.nx && !(v->flags & VMA_EXEC) ? PTE_NX : 0);
+    while (start < end) {
+        const struct vma *v = find_area(mm, start);
+
+        if (!v || !(v->flags & VMA_ANON))
+            return false;
+        start = v->end;
+    }
+    return true;
 }
+
+/* Makes va a border between areas, if it lies inside one. */
+static void split_area(struct mm *mm, uint64_t va)
+{
+    struct vma *v = find_area(mm, va), tail;
+
+    if (!v || v->start == va)
+        return;
+    tail = *v;
+    tail.start = va;
+    v->end = va;
+    mm_add(mm, &tail); /* there is room: the caller made sure */
+}
+
+/* Joins the anonymous areas that meet at va, where they are alike. */
+static void join_areas(struct mm *mm, uint64_t va)
+{
+    struct vma *v = find_area(mm, va);
+
+    if (!v || v->start != va || v == mm->vmas || v[-1].end != va ||
+        v[-1].flags != v->flags || !(v->flags & VMA_ANON))
+        return;
+    v[-1].end = v->end;
+    delete_area(mm, (unsigned)(v - mm->vmas));
+}
+
+/* A page of several owners waits for the write, to be copied then. */
+static uint64_t protected_leaf(const struct vma *v, uint64_t pa)
+{
+    bool own = (v->flags & VMA_SHARED) || page_exclusive(pa);
+
+    return pa | leaf_flags(v, (v->flags & VMA_WRITE) && own);
+}
+
+/* The entries of what is present in the area. */
+static void protect_leaves(struct mm *mm, const struct vma *v)
+{
+    bool many = (v->end - v->start) / PAGE_SIZE > FLUSH_PAGES, less = false;
+
+    for (uint64_t va = v->start; va < v->end;) {
+        uint64_t *leaf = next_leaf(mm, &va, v->end);
+
+        for (bool last = !leaf; !last && va < v->end; va += PAGE_SIZE, leaf++) {
+            uint64_t old = *leaf, new;
+
+            last = last_in_table(va);
+            if (!(old & PTE_P))
+                continue;
+            new = protected_leaf(v, old & PTE_ADDR);
+            if (new == old)
+                continue;
+            *leaf = new;
+            if (!(old & PTE_W & ~new) && !(new & PTE_NX & ~old))
+                continue;
+            less = true;
+            if (!many)
+                invlpg((const void *)va);
+        }
+    }
+    if (less && many)
+        write_cr3(mm->root);
+}
+
+int mm_protect(struct mm *mm, uint64_t start, uint64_t end, unsigned flags)
+{
+    struct vma *v;
+
+    if (!all_anon(mm, start, end))
+        return -TM_EINVAL;
+    if (mm->count + 2 > VMA_MAX)
+        return -TM_ENOMEM;
+    split_area(mm, start);
+    split_area(mm, end);
+    for (v = find_area(mm, start); v < mm->vmas + mm->count && v->start < end;
+         v++) {
+        v->flags = (v->flags & ~(VMA_WRITE | VMA_EXEC)) | flags;
+        protect_leaves(mm, v);
+    }
+    while ((v = find_area(mm, start)) && v->end < end) {
+        uint64_t border = v->end;
+        unsigned before = mm->count;
+
+        join_areas(mm, border);
+        if (mm->count == before)
+            break;
+    }
+    join_areas(mm, end);
+    join_areas(mm, start);
+    return 0;
+}
+
+/* ---- Faults ------------------------------------------------------------- */
 
 /* A page of the area's contents. *shared: it is the initrd's own page. */
 static uint64_t page_in(const struct vma *v, uint64_t va, bool write,
@@ -342,7 +471,7 @@ static int break_cow(const struct vma *v, uint64_t va, uint64_t *leaf)
 {
     uint64_t old = *leaf & PTE_ADDR, pa = old;
 
-    if (!page_exclusive(old)) {
+    if (!(v->flags & VMA_SHARED) && !page_exclusive(old)) {
         pa = page_alloc();
         if (!pa)
             return -TM_ENOMEM;

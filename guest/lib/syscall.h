@@ -19,7 +19,7 @@
     SYSCALL(getpid, 6, "(): pid")                                         \
     SYSCALL(yield, 7, "(): 0")                                            \
     SYSCALL(brk, 8, "(address, 0 to ask): the break")                     \
-    SYSCALL(mmap, 9, "(length): address of zeroed pages")                 \
+    SYSCALL(mmap, 9, "(length, MAP_*): address of zeroed pages")          \
     SYSCALL(munmap, 10, "(address, length): 0")                           \
     SYSCALL(sleep_us, 11, "(microseconds): 0")                            \
     SYSCALL(blk_read, 12, "(byte offset, buf, len): len; 512-multiples")  \
@@ -31,7 +31,14 @@
     SYSCALL(net_send, 18, "(buf, len): len; one Ethernet frame")          \
     SYSCALL(net_recv, 19, "(buf, size, timeout in us, 0 none): length")   \
     SYSCALL(net_info, 20, "(uint8_t mac[6]): 0")                          \
-    SYSCALL(net_mode, 21, "(NET_*): 0")
+    SYSCALL(net_mode, 21, "(NET_*): 0")                                   \
+    SYSCALL(mprotect, 22, "(address, length, PROT_*): 0; mmap's memory")  \
+    SYSCALL(fault_handler, 23, "(entry, 0: none): 0")                     \
+    SYSCALL(fault_return, 24, "(struct user_fault *): only on error")     \
+    SYSCALL(pipe, 25, "(): a byte channel's number")                      \
+    SYSCALL(pipe_read, 26, "(channel, buf, len): bytes; waits for one")   \
+    SYSCALL(pipe_write, 27, "(channel, buf, len): len; waits for room")   \
+    SYSCALL(pipe_close, 28, "(channel): 0")
 
 enum syscall_number {
 #define SYSCALL(name, number, meaning) SYS_##name = number,
@@ -45,6 +52,34 @@ enum syscall_number {
 #define WAIT_KILLED(status) ((status) >> 8 & 1)
 #define WAIT_VECTOR(status) ((status) >> 16 & 0xff) /* if killed */
 
+/* mmap: forks keep the memory in common; all of it is there from the start. */
+#define MAP_SHARED 1u
+
+/* mprotect: user memory can always be read. Works on what mmap and brk gave. */
+#define PROT_WRITE 1u
+#define PROT_EXEC 2u
+
+/* A page fault of user code that the kernel can't resolve writes this to the
+ * user stack, below the red zone, and enters the fault handler with RDI = its
+ * address and the stack as after a CALL; x87 and SSE registers are as they were
+ * and must be so again at fault_return, which makes the process go on as the
+ * record then says. A fault whose record doesn't fit on the stack kills. Forks
+ * inherit the handler, exec removes it. System calls with a bad pointer return
+ * -TM_EFAULT as ever. */
+#ifndef __ASSEMBLER__
+struct user_fault {
+    /* r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi */
+    unsigned long regs[15];
+    unsigned long address, error; /* as the CPU gave them */
+    unsigned long rip, rflags, rsp;
+};
+#endif
+
+/* A channel is a buffer of 4 KiB that any of its holders reads and writes.
+ * Forks inherit what the parent holds, exec keeps it, exit closes it. Reading
+ * an empty one that nobody else holds gives 0, writing to such a full one
+ * -TM_EPIPE: there is nobody to wait for. */
+
 /* net_mode: interrupt for each frame and tell the device of each buffer at once.
  * Without it, interrupts are on only while a process waits, and buffers are given
  * back in batches. */
@@ -55,12 +90,14 @@ enum syscall_number {
 #define TM_EIO 5
 #define TM_E2BIG 7
 #define TM_ENOEXEC 8
+#define TM_EBADF 9
 #define TM_ECHILD 10
 #define TM_EAGAIN 11
 #define TM_ENOMEM 12
 #define TM_EFAULT 14
 #define TM_ENODEV 19
 #define TM_EINVAL 22
+#define TM_EPIPE 32
 #define TM_ENOSYS 38
 #define TM_ETIMEDOUT 110
 

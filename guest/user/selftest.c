@@ -1,35 +1,8 @@
 /* Self-test of processes, memory, time and disk, as a hidden benchmark. */
-#include "user.h"
-
-#define PAGE 4096
-#define KIB 1024
-#define MIB (KIB * KIB)
-
-/* The first check that fails ends the test; its text is the reason. */
-#define CHECK(condition)       \
-    do {                       \
-        if (!(condition))      \
-            return #condition; \
-    } while (0)
+#include "selftest.h"
 
 static volatile uint64_t in_data = 0x1122334455667788;
 static volatile uint64_t in_bss[3 * 512];
-
-static bool exited_with(int pid, int code)
-{
-    int status = -1;
-
-    return sys_wait(&status) == pid && !WAIT_KILLED(status) &&
-           WAIT_CODE(status) == code;
-}
-
-static bool killed_by(int pid, int vector)
-{
-    int status = -1;
-
-    return sys_wait(&status) == pid && WAIT_KILLED(status) &&
-           WAIT_VECTOR(status) == vector;
-}
 
 /* Writes on either side of a fork stay on that side. */
 static const char *check_cow(void)
@@ -381,7 +354,9 @@ static const char *selftest(void)
     } checks[] = {{check_cow},        {check_wait},        {check_deaths},
                   {check_preemption}, {check_sleep_order}, {check_bad_pointers},
                   {check_memory},     {check_leaks},       {check_fpu},
-                  {check_exec},       {check_disk},        {check_disk_shared}};
+                  {check_exec},       {check_disk},        {check_disk_shared},
+                  {check_pipes},      {check_shared},      {check_mprotect},
+                  {check_fault_handler}};
 
     for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         const char *problem = checks[i].run();

@@ -96,6 +96,54 @@ static inline int sys_munmap(void *address, size_t len)
     return (int)syscall3(SYS_munmap, (uint64_t)address, len, 0);
 }
 
+/* All of it is there at once; forks keep it in common. */
+static inline void *sys_mmap_shared(size_t len)
+{
+    int64_t r = syscall3(SYS_mmap, len, MAP_SHARED, 0);
+
+    return r < 0 ? NULL : (void *)r;
+}
+
+/* prot: PROT_*. */
+static inline int sys_mprotect(void *address, size_t len, unsigned prot)
+{
+    return (int)syscall3(SYS_mprotect, (uint64_t)address, len, prot);
+}
+
+/* The handler is compiled without SSE (target("general-regs-only")) and ends in
+ * sys_fault_return. NULL: faults kill again. */
+static inline int sys_fault_handler(void (*entry)(struct user_fault *))
+{
+    return (int)syscall3(SYS_fault_handler, (uint64_t)entry, 0, 0);
+}
+
+/* Does not return where f is as the kernel made it. */
+static inline void sys_fault_return(struct user_fault *f)
+{
+    syscall3(SYS_fault_return, (uint64_t)f, 0, 0);
+}
+
+/* A byte channel; see lib/syscall.h. */
+static inline int sys_pipe(void)
+{
+    return (int)syscall0(SYS_pipe);
+}
+
+static inline int64_t sys_pipe_read(int channel, void *buf, size_t len)
+{
+    return syscall3(SYS_pipe_read, (uint64_t)channel, (uint64_t)buf, len);
+}
+
+static inline int64_t sys_pipe_write(int channel, const void *buf, size_t len)
+{
+    return syscall3(SYS_pipe_write, (uint64_t)channel, (uint64_t)buf, len);
+}
+
+static inline int sys_pipe_close(int channel)
+{
+    return (int)syscall3(SYS_pipe_close, (uint64_t)channel, 0, 0);
+}
+
 static inline void sys_sleep_us(uint64_t us)
 {
     syscall3(SYS_sleep_us, us, 0, 0);
