@@ -4,12 +4,11 @@
 #include <string.h>
 
 extern const struct backend backend_native, backend_interp, backend_direct,
-    backend_kvm, backend_qemu_tcg, backend_qemu_kvm;
+    backend_bt, backend_kvm, backend_qemu_tcg, backend_qemu_kvm;
 
 const struct backend *const backends[] = {
-    &backend_native, &backend_interp,   &backend_direct,
-    &backend_kvm,    &backend_qemu_tcg, &backend_qemu_kvm,
-    NULL,
+    &backend_native, &backend_interp,   &backend_direct,   &backend_bt,
+    &backend_kvm,    &backend_qemu_tcg, &backend_qemu_kvm, NULL,
 };
 
 const struct backend *backend_find(const char *name)
