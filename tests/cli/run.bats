@@ -144,7 +144,7 @@ load common
 }
 
 @test "Ctrl-C keeps the rows so far, --resume goes on" {
-    trapmark run -b native -s compute -n 30 --batch-us 40000 -o r.json \
+    trapmark run -b native -t sort,sha256,matmul -n 30 --batch-us 40000 -o r.json \
         > out 2> err &
     pid=$!
     for _ in $(seq 200); do
@@ -159,7 +159,7 @@ load common
     jq -e '.config.interrupted and (.runs | length) < 3' r.json
     "$BUILD/tests/validate" "$BATS_TEST_DIRNAME/../../results/schema.json" r.json
     first=$(jq -c '.runs[0].samples' r.json)
-    run trapmark run -b native -s compute -n 30 --batch-us 40000 -o r.json --resume
+    run trapmark run -b native -t sort,sha256,matmul -n 30 --batch-us 40000 -o r.json --resume
     expect 0
     jq -e '(.config.interrupted | not) and (.runs | length) == 3' r.json
     [ "$first" = "$(jq -c '.runs[0].samples' r.json)" ]

@@ -35,7 +35,7 @@ static int json_make_record(char *out, size_t size, unsigned id, uint64_t *r,
     *stock += quantity;
     return fmt_snprintf(
         out, size,
-        "  {\n    \"id\": %u,\n    \"name\": \"%s\",\n"
+        "\n  {\n    \"id\": %u,\n    \"name\": \"%s\",\n"
         "    \"price\": %s%u.%02u,\n    \"weight\": %ue-3,\n"
         "    \"tags\": [%s],\n    \"stock\": {\"quantity\": %u, "
         "\"reserved\": %u, \"warehouse\": %s},\n    \"active\": %s,\n"
@@ -56,7 +56,8 @@ static const char *json_make_document(unsigned number)
     for (unsigned i = 0; i < JSON_RECORDS; i++) {
         int n;
 
-        text[len++] = i ? ',' : '\n';
+        if (i)
+            text[len++] = ',';
         n = json_make_record(text + len, JSON_TEXT_MAX - len, i, &r,
                              &json_stock[number]);
         len += (uint32_t)n;
