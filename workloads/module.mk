@@ -9,7 +9,7 @@ compute_PARTS     := rx_compile rx_match jn_parse jn_print
 io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkwrite-seq \
 	blkwrite-rand net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
 	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
-mixed_WORKLOADS   := forkwait
+mixed_WORKLOADS   := forkwait shell jit gc bigmem
 
 workload_ELFS += $(patsubst %,$(O)/guest/bin/%,\
 	$(compute_WORKLOADS) $(io_WORKLOADS) $(mixed_WORKLOADS))
