@@ -9,10 +9,10 @@ compute_PARTS     := rx_compile rx_match jn_parse jn_print
 io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkwrite-seq \
 	blkwrite-rand net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
 	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
-mixed_WORKLOADS   := forkwait shell jit gc bigmem
+mixed_WORKLOADS   := forkwait shell compile jit gc bigmem
 
 workload_ELFS += $(patsubst %,$(O)/guest/bin/%,\
-	$(compute_WORKLOADS) $(io_WORKLOADS) $(mixed_WORKLOADS))
+	$(compute_WORKLOADS) $(io_WORKLOADS) $(mixed_WORKLOADS) cc)
 native_ELFS   := $(addprefix $(O)/native/,$(compute_WORKLOADS))
 all_TARGETS   += $(native_ELFS)
 native_BINS   += $(native_ELFS)
@@ -24,7 +24,7 @@ workload_obj = $(patsubst %,$(O)/guest/u/workloads/%.o,$(1))
 workload_CFLAGS := -falign-functions=64
 workload_OBJS   := $(call workload_obj,\
 	$(addprefix compute/,$(compute_WORKLOADS) $(compute_PARTS)) \
-	$(addprefix io/,$(io_WORKLOADS) blkread blkwrite netload ticker) $(addprefix mixed/,$(mixed_WORKLOADS)))
+	$(addprefix io/,$(io_WORKLOADS) blkread blkwrite netload ticker) $(addprefix mixed/,$(mixed_WORKLOADS) unit cc))
 $(workload_OBJS): user_CFLAGS += $(workload_CFLAGS)
 
 $(O)/guest/bin/regex $(O)/native/regex: \
@@ -38,6 +38,14 @@ $(call io_family,blkread-%): $(call workload_obj,io/blkread)
 $(call io_family,blkwrite-%): $(call workload_obj,io/blkwrite)
 $(call io_family,net-%): $(call workload_obj,io/netload)
 $(call io_family,timer-%): $(call workload_obj,io/ticker)
+
+# The compiler that compile runs: no benchmark, so without the runtime's main().
+$(O)/guest/bin/compile: $(call workload_obj,mixed/unit)
+cc_OBJS := $(filter-out %/user/main.o %/measure.o,$(user_OBJS)) \
+	$(call workload_obj,mixed/cc mixed/unit)
+$(O)/guest/bin/cc: $(cc_OBJS) $(user_LDSCRIPT)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(user_LDFLAGS) -o $@ $(cc_OBJS)
 
 define workload_rule
 $(O)/guest/bin/$(notdir $(1)): $(call workload_obj,$(1)) $(user_OBJS) $(user_LDSCRIPT)

@@ -88,5 +88,5 @@ static const char *gc_verify(void)
 
 DEFINE_BENCHMARK(gc, "gc", "mixed", "collection cycle",
                  "A write barrier by mprotect and a user fault handler", 0,
-                 .init = gc_init, .kernel = gc_kernel,
-                 .checksum = gc_checksum, .verify = gc_verify);
+                 .init = gc_init, .kernel = gc_kernel, .checksum = gc_checksum,
+                 .verify = gc_verify);

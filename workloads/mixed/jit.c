@@ -1,6 +1,6 @@
-/* jit: turns a random program into machine code, runs it, rewrites its constants
- * and runs it again. W^X: the code is writable or executable, never both, so each
- * turn costs an mprotect. */
+/* jit: turns a random program into machine code, runs it, rewrites its
+ * constants and runs it again. W^X: the code is writable or executable, never
+ * both, so each turn costs an mprotect. */
 #include "../../guest/lib/bench.h"
 #include "../../guest/lib/lib.h"
 #include "../../guest/user/user.h"
@@ -17,7 +17,7 @@ struct step {
 };
 
 static struct step program[STEPS];
-static uint8_t *code;            /* one page */
+static uint8_t *code; /* one page */
 static size_t code_len;
 static size_t constant_at[STEPS]; /* where in the code each constant is */
 static const char *problem;
@@ -54,13 +54,18 @@ static void put_constant(unsigned i)
 /* uint64_t f(uint64_t): RDI is the argument, RAX the value, ECX counts. */
 static void generate(void)
 {
-    static const uint8_t add[] = {0x48, 0x05}, xor[] = {0x48, 0x35},
+    static const uint8_t add[] = {0x48, 0x05},
+                         xor[] =
+                             {
+                                 0x48, 0x35},
                          mul[] = {0x48, 0x69, 0xc0}, rol[] = {0x48, 0xc1, 0xc0};
     static const struct {
         const uint8_t *bytes;
         size_t len;
-    } opcodes[STEP_KINDS] = {[STEP_ADD] = {add, 2}, [STEP_XOR] = {xor, 2},
-                             [STEP_MUL] = {mul, 3}, [STEP_ROL] = {rol, 3}};
+    } opcodes[STEP_KINDS] = {[STEP_ADD] = {add, 2},
+                             [STEP_XOR] = {xor, 2},
+                             [STEP_MUL] = {mul, 3},
+                             [STEP_ROL] = {rol, 3}};
     static const uint8_t enter[] = {0x48, 0x89, 0xf8, 0xb9}; /* mov; mov ecx */
     static const uint8_t again[] = {0xff, 0xc9, 0x0f, 0x85}; /* dec ecx; jnz */
     static const uint32_t rounds = ROUNDS;
