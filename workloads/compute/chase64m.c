@@ -13,7 +13,7 @@
 #define CHASE_SLOTS 4096
 #define CHASE_STRIDE 16384
 #define CHASE_LINE 64
-#define CHASE_HOPS 1024
+#define CHASE_HOPS 2048
 
 static uint8_t chase_memory[CHASE_SLOTS][CHASE_STRIDE]
     __attribute__((aligned(4096)));
@@ -102,7 +102,7 @@ static const char *chase64m_verify(void)
     return p == chase_at ? NULL : "the chain doesn't close";
 }
 
-DEFINE_BENCHMARK(chase64m, "chase64m", "compute", "1024 dependent loads",
+DEFINE_BENCHMARK(chase64m, "chase64m", "compute", "2048 dependent loads",
                  "Pointer chase over 64 MiB, a page each hop: TLB misses",
                  TM_BENCH_NATIVE, .init = chase64m_init,
                  .kernel = chase64m_kernel, .checksum = chase64m_checksum,

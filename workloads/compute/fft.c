@@ -1,9 +1,9 @@
-/* fft: Fourier transform of 2048 complex doubles and back, the class of signal
+/* fft: Fourier transform of 4096 complex doubles and back, the class of signal
  * processing: scalar floating point in strides of powers of two. */
 #include "../../guest/lib/bench.h"
 #include "../../guest/lib/lib.h"
 
-#define FFT_BITS 11
+#define FFT_BITS 12
 #define FFT_N (1u << FFT_BITS)
 
 struct complex {
@@ -32,7 +32,7 @@ static double fft_sqrt(double x)
 /* From -1, a half turn, by halving angles; then every power as the product of
  * those its number has bits for. Only operations that IEEE 754 rounds
  * correctly, so that every backend has the same factors; no chain of more than
- * 10 products, so that they are good to about 1e-15. */
+ * 11 products, so that they are good to about 1e-15. */
 static void fft_make_twiddles(void)
 {
     /* root[b] = exp(-2 pi i 2^b / N) */
@@ -189,7 +189,7 @@ static const char *fft_verify(void)
     return NULL;
 }
 
-DEFINE_BENCHMARK(fft, "fft", "compute", "2048 complex points, and back",
+DEFINE_BENCHMARK(fft, "fft", "compute", "4096 complex points, and back",
                  "Radix-2 Fourier transform in doubles: power-of-two strides",
                  TM_BENCH_NATIVE, .init = fft_init, .kernel = fft_kernel,
                  .checksum = fft_checksum, .verify = fft_verify);

@@ -1,10 +1,10 @@
-/* nbody: sixteen bodies under gravity, 64 leapfrog steps, the class of floating
+/* nbody: sixteen bodies under gravity, 96 leapfrog steps, the class of floating
  * point simulations: scalar doubles, square roots and divisions. */
 #include "../../guest/lib/bench.h"
 #include "../../guest/lib/lib.h"
 
 #define NB_BODIES 16
-#define NB_STEPS 64
+#define NB_STEPS 96
 /* In units where the sun's mass, the inner orbit's radius and G are 1: a year
  * of the inner planet is 2 pi. */
 #define NB_DT 0.005
@@ -179,7 +179,7 @@ static const char *nbody_verify(void)
     return NULL;
 }
 
-DEFINE_BENCHMARK(nbody, "nbody", "compute", "64 steps of 16 bodies",
+DEFINE_BENCHMARK(nbody, "nbody", "compute", "96 steps of 16 bodies",
                  "Gravity in scalar doubles: square roots and divisions",
                  TM_BENCH_NATIVE, .init = nbody_init, .kernel = nbody_kernel,
                  .checksum = nbody_checksum, .verify = nbody_verify);
