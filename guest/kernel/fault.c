@@ -6,8 +6,10 @@
 
 bool fault_reflect(struct trapframe *tf, uint64_t address)
 {
-    struct user_fault f = {.address = address, .error = tf->error,
-                           .rip = tf->rip, .rflags = tf->rflags,
+    struct user_fault f = {.address = address,
+                           .error = tf->error,
+                           .rip = tf->rip,
+                           .rflags = tf->rflags,
                            .rsp = tf->rsp};
     uint64_t at = (tf->rsp - RED_ZONE - sizeof(f)) & ~15ull;
 

@@ -4,9 +4,9 @@
 /* A channel is one number for both directions of use. Who holds it is a bit in
  * struct proc, so a fork is one assignment. */
 struct pipe {
-    uint64_t pa;           /* the buffer; 0: the channel doesn't exist */
-    uint64_t head, tail;   /* bytes ever read and written */
-    unsigned holders;      /* processes */
+    uint64_t pa;             /* the buffer; 0: the channel doesn't exist */
+    uint64_t head, tail;     /* bytes ever read and written */
+    unsigned holders;        /* processes */
     char readable, writable; /* only their addresses count: to sleep on */
 };
 
