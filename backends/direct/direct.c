@@ -137,7 +137,6 @@ static void enter(struct direct *d)
     r->rflags = (st->rflags & NATIVE_FLAGS) | FL_IF | 2;
     r->fs_base = st->seg[FS].base;
     r->gs_base = st->seg[GS].base;
-    st->int_shadow = 0;
     shadow_set_cpl(d->shadow, direct_cpl(d));
     host_arm(&d->host, d->vm.deadline);
     host_enter(&d->host);
@@ -174,6 +173,13 @@ static int attend(struct direct *d, struct vm_exit *exit)
     if (d->st.halted) {
         exit->kind = d->st.rflags & FL_IF ? EXIT_HLT : EXIT_HLT_DEAD;
         return 1;
+    }
+    /* A timer that arrives between STI and HLT must not be delivered there: the
+     * interpreter takes the instruction in the shadow, no signal interrupts it. */
+    if (d->st.int_shadow) {
+        d->host.trap.begin = __rdtsc();
+        r = direct_step(d, exit);
+        return r ? r : 2;
     }
     /* CPL 3 can't set the host's CR0.TS. Where the guest did, its user code
      * gets the #NM at once, before it is known to touch the FPU. */
