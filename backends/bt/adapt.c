@@ -31,7 +31,7 @@ static void drop_units(struct bt *bt, struct bt_frag *f)
     uint32_t n = bt->page_frags[f->page >> 12];
     gva_t pc = bt->cpu->rip;
 
-    for (; n; n = bt->frags[n].page_next) {
+    for (; n; n = bt_page_next(bt, n, f->page)) {
         struct bt_frag *g = &bt->frags[n];
 
         if (g->mode == f->mode && g->pc <= pc && pc - g->pc < g->off[g->n])

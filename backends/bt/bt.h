@@ -116,9 +116,13 @@ struct bt_map {
     uint8_t fix;
 };
 
+#define BT_NO_PAGE (~0ull)
+
 struct bt_frag {
     gva_t pc;
     gpa_t page;         /* of its first byte */
+    gpa_t page2;        /* of its last; BT_NO_PAGE: the same. Such a unit is one
+                           instruction */
     uint32_t body, end; /* cache offsets */
     uint32_t stub; /* its indirect entry, 0: none yet */
     uint8_t stub_sub, stub_miss, stub_ok; /* in it: RCX is an offset behind the
@@ -132,7 +136,7 @@ struct bt_frag {
     gva_t taken;        /* target of a LOOP at its end */
     uint64_t sti;       /* bit n: instruction n follows STI */
     uint8_t off[BT_UNIT_MAX + 1]; /* of the instructions; the last is the end */
-    uint32_t hash_next, page_next;
+    uint32_t hash_next, page_next, page2_next;
 };
 
 /* ---- Adaptation ------------------------------------------------------------ */
@@ -223,6 +227,15 @@ static inline enum bt_mode bt_mode(const struct bt *bt)
     return bt->cpl == 3 ? BT_USER : BT_KERNEL;
 }
 
+/* The next fragment with code in this page, behind number n. */
+static inline uint32_t bt_page_next(const struct bt *bt, uint32_t n,
+                                    gpa_t page)
+{
+    const struct bt_frag *f = &bt->frags[n];
+
+    return f->page == page ? f->page_next : f->page2_next;
+}
+
 static inline uint64_t bt_host(uint32_t off)
 {
     return BT_CACHE + off;
@@ -274,6 +287,8 @@ void bt_stub_entry(struct bt *bt, struct bt_frag *f);
 /* From the cache, with the guest's registers in cpu->gpr and flags in
  * cpu->rflags: where to go on, or 0 to leave host_enter(). */
 uint64_t bt_callout(struct bt_cpu *cpu);
+/* A user fragment's second page, if it has one, is still mapped there. */
+bool bt_user_whole(struct bt *bt, const struct bt_frag *f);
 struct walk_regs bt_walk_regs(const struct bt *bt);
 
 /* ---- precise.c ---- */

@@ -118,15 +118,19 @@ void bt_table_clear(struct bt *bt, enum bt_mode mode)
     bt->table_count[mode] = 0;
 }
 
+static void forget_page(struct bt *bt, gpa_t page)
+{
+    if (page == BT_NO_PAGE || !bt->page_frags[page >> 12])
+        return;
+    bt->page_frags[page >> 12] = 0;
+    shadow_unwatch_code(bt->shadow, page);
+}
+
 void bt_cache_flush(struct bt *bt)
 {
     for (uint32_t n = 1; n < bt->nfrags; n++) {
-        gpa_t page = bt->frags[n].page;
-
-        if (!bt->page_frags[page >> 12])
-            continue;
-        bt->page_frags[page >> 12] = 0;
-        shadow_unwatch_code(bt->shadow, page);
+        forget_page(bt, bt->frags[n].page);
+        forget_page(bt, bt->frags[n].page2);
     }
     for (unsigned m = 0; m < BT_MODES; m++)
         bt_table_clear(bt, m);
@@ -191,6 +195,13 @@ void bt_cache_add(struct bt *bt, struct bt_frag *f)
     if (!*page)
         shadow_watch_code(bt->shadow, f->page);
     f->page_next = *page;
+    *page = n;
+    if (f->page2 == BT_NO_PAGE || f->page2 == f->page)
+        return;
+    page = &bt->page_frags[f->page2 >> 12];
+    if (!*page)
+        shadow_watch_code(bt->shadow, f->page2);
+    f->page2_next = *page;
     *page = n;
 }
 
@@ -258,10 +269,9 @@ void bt_cache_written(struct bt *bt, gpa_t gpa, uint64_t len)
 
         if (!n)
             continue;
-        for (; n; n = bt->frags[n].page_next)
+        for (; n; n = bt_page_next(bt, n, page))
             bt_frag_kill(bt, &bt->frags[n]);
-        bt->page_frags[page >> 12] = 0;
-        shadow_unwatch_code(bt->shadow, page);
+        forget_page(bt, page);
         bt->vm.events.count[EV_BT_SMC]++;
     }
 }

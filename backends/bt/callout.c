@@ -80,11 +80,24 @@ static bool store_same(struct bt *bt, struct bt_exit *e)
 
 /* ---- Ways through -------------------------------------------------------------- */
 
+bool bt_user_whole(struct bt *bt, const struct bt_frag *f)
+{
+    struct walk_regs regs = bt_walk_regs(bt);
+    struct walk_result r;
+
+    if (f->page2 == BT_NO_PAGE)
+        return true;
+    return !x86_walk(bt->vm.ram, &regs, (f->pc | 0xfff) + 1,
+                     WALK_EXEC | WALK_USER, &r) &&
+           r.gpa == f->page2;
+}
+
 static struct bt_frag *known(struct bt *bt, gva_t pc)
 {
     enum bt_mode mode = bt_mode(bt);
     struct walk_regs regs;
     struct walk_result r;
+    struct bt_frag *f;
 
     if (mode == BT_KERNEL)
         return bt_find(bt, pc, mode, 0);
@@ -92,7 +105,8 @@ static struct bt_frag *known(struct bt *bt, gva_t pc)
     if (!gva_canonical(pc) ||
         x86_walk(bt->vm.ram, &regs, pc, WALK_EXEC | WALK_USER, &r))
         return NULL;
-    return bt_find(bt, pc, mode, r.gpa & ~0xfffull);
+    f = bt_find(bt, pc, mode, r.gpa & ~0xfffull);
+    return f && bt_user_whole(bt, f) ? f : NULL;
 }
 
 static uint64_t jump(struct bt *bt, struct bt_exit *e)
@@ -106,7 +120,8 @@ static uint64_t jump(struct bt *bt, struct bt_exit *e)
     /* User code is chained within a page, whose mapping is the same for both
      * ends. */
     if (bt->opt.chain && e->patch &&
-        (e->mode == BT_KERNEL || !((e->pc ^ e->target) & ~0xfffull)))
+        (e->mode == BT_KERNEL || (!((e->pc ^ e->target) & ~0xfffull) &&
+                                  f->page2 == BT_NO_PAGE)))
         bt_chain(bt, e, f);
     return bt_host(f->body);
 }

@@ -140,7 +140,8 @@ bool emit_flow(struct emit *e, const struct unit_insn *i, enum emitted *how)
     if (cc >= 0) {
         emit_branch(e, cc, i->pc, (uint64_t)x->opnd[0].imm);
         emit_mark(e, e->insn + 1, 0);
-        emit_branch(e, -1, i->pc, i->pc + x->len);
+        e->bt->tail_exit = emit_branch(e, -1, i->pc, i->pc + x->len);
+        e->bt->tail = (uint32_t)(e->f - e->bt->frags);
         return true;
     }
     switch (x->op) {

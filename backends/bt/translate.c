@@ -3,6 +3,8 @@
 
 #include <x86intrin.h>
 
+#define AHEAD 3 /* units translated before they are asked for */
+
 /* ---- Where code comes from -------------------------------------------------- */
 
 static bool walk_code(struct bt *bt, gva_t pc, enum bt_mode mode,
@@ -36,10 +38,14 @@ static void drop_code_page(struct bt *bt, unsigned k)
 
     bt->code_pages[k] = bt->code_pages[--bt->ncode_pages];
     for (uint32_t n = bt->page_frags[p.gpa >> 12]; n;
-         n = bt->frags[n].page_next)
-        if (bt->frags[n].mode == BT_KERNEL &&
-            (bt->frags[n].pc & ~0xfffull) == p.gva)
-            bt_frag_kill(bt, &bt->frags[n]);
+         n = bt_page_next(bt, n, p.gpa)) {
+        struct bt_frag *f = &bt->frags[n];
+        gva_t last = f->pc + f->off[f->n] - 1;
+
+        if (f->mode == BT_KERNEL &&
+            ((f->pc & ~0xfffull) == p.gva || (last & ~0xfffull) == p.gva))
+            bt_frag_kill(bt, f);
+    }
 }
 
 static bool still_there(struct bt *bt, const struct bt_code_page *p)
@@ -88,19 +94,33 @@ static void elide_jump(struct bt *bt, gva_t pc, enum bt_mode mode)
         bt->frags[bt->tail].end -= 5;
         bt->exits[bt->tail_exit].patch = 0;
     }
-    bt->tail = 0;
 }
 
-/* Decode at i->pc, within its page. False: the page ends, or it isn't one. */
-static bool decode(const uint8_t *page, struct unit_insn *i)
+/* Decode at i->pc. False: it isn't an instruction, or ends in the next page,
+ * which only the first of a unit may. */
+static bool decode(struct emit *e, struct unit_insn *i)
 {
+    struct bt *bt = e->bt;
+    const uint8_t *ram = bt->vm.ram->host;
     unsigned at = i->pc & 4095, room = 4096 - at;
+    struct walk_result r;
 
     if (room > sizeof(i->bytes))
         room = sizeof(i->bytes);
     memset(i->bytes, 0, sizeof(i->bytes));
-    memcpy(i->bytes, page + at, room);
-    return !x86_decode(i->bytes, room, i->pc, &i->x);
+    memcpy(i->bytes, ram + e->f->page + at, room);
+    if (!x86_decode(i->bytes, room, i->pc, &i->x))
+        return true;
+    if (e->insn || room == sizeof(i->bytes) ||
+        !walk_code(bt, i->pc + room, e->mode, &r))
+        return false;
+    memcpy(i->bytes + room, ram + r.gpa, sizeof(i->bytes) - room);
+    if (x86_decode(i->bytes, sizeof(i->bytes), i->pc, &i->x))
+        return false;
+    e->f->page2 = r.gpa & ~0xfffull;
+    if (e->mode == BT_KERNEL)
+        note_code_page(bt, i->pc + room, &r);
+    return true;
 }
 
 static void close_unit(struct emit *e, gva_t pc, gva_t next)
@@ -112,20 +132,21 @@ static void close_unit(struct emit *e, gva_t pc, gva_t next)
     bt->tail = (uint32_t)(e->f - bt->frags);
 }
 
-static unsigned emit_unit(struct emit *e, const uint8_t *page, gva_t pc,
-                          unsigned limit)
+static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit)
 {
     struct bt_frag *f = e->f;
     struct unit_insn i = {.pc = pc};
     enum emitted how = EMIT_NEXT;
 
     for (e->insn = 0; e->insn < limit; e->insn++) {
-        if (e->insn && ((i.pc ^ pc) & ~0xfffull))
+        if (e->insn && (((i.pc ^ pc) & ~0xfffull) || i.pc - pc > 200))
             break;
-        if (!decode(page, &i))
+        if (!decode(e, &i))
             break;
         if (!e->insn) {
-            elide_jump(e->bt, pc, e->mode);
+            if (e->mode == BT_KERNEL || f->page2 == BT_NO_PAGE)
+                elide_jump(e->bt, pc, e->mode);
+            e->bt->tail = 0;
             e->p = e->bt->rw + e->bt->code;
             f->body = e->bt->code;
         }
@@ -137,10 +158,6 @@ static unsigned emit_unit(struct emit *e, const uint8_t *page, gva_t pc,
             e->insn++;
             break;
         }
-        if (i.pc - pc > 200)
-            e->insn++, limit = 0;
-        if (!limit)
-            break;
     }
     f->n = (uint8_t)e->insn;
     f->off[f->n] = (uint8_t)(i.pc - pc);
@@ -171,10 +188,11 @@ static struct bt_frag *translate(struct bt *bt, gva_t pc, enum bt_mode mode,
     f->pc = pc;
     f->mode = (uint8_t)mode;
     f->page = r->gpa & ~0xfffull;
+    f->page2 = BT_NO_PAGE;
     f->map = bt->nmaps;
     e.f = f;
     e.seg = mode == BT_KERNEL ? 0x65 : 0;
-    n = emit_unit(&e, bt->vm.ram->host + f->page, pc, bt->opt.unit);
+    n = emit_unit(&e, pc, bt->opt.unit);
     if (!n)
         return NULL;
     ev->count[EV_BT_BYTES] += f->end - bt->code;
@@ -187,6 +205,21 @@ static struct bt_frag *translate(struct bt *bt, gva_t pc, enum bt_mode mode,
     ev->count[EV_BT_INSN] += n;
     ev->ticks[EV_BT_TRANSLATE] += __rdtsc() - begin;
     return f;
+}
+
+/* What a unit falls through to will be wanted soon, and follows it best at
+ * once: the way straight on then has no jumps. */
+static void translate_ahead(struct bt *bt, enum bt_mode mode, gpa_t page)
+{
+    for (unsigned k = 0; k < AHEAD && bt->tail && bt->opt.chain; k++) {
+        gva_t pc = bt->exits[bt->tail_exit].target;
+        struct walk_result r;
+
+        if (!bt_cache_room(bt) || bt->flush ||
+            bt_find(bt, pc, mode, page) || !walk_code(bt, pc, mode, &r) ||
+            (r.gpa & ~0xfffull) != page || !translate(bt, pc, mode, &r))
+            break;
+    }
 }
 
 struct bt_frag *bt_fragment(struct bt *bt, gva_t pc)
@@ -204,8 +237,11 @@ struct bt_frag *bt_fragment(struct bt *bt, gva_t pc)
         return NULL;
     if (mode == BT_USER) {
         f = bt_find(bt, pc, mode, r.gpa & ~0xfffull);
-        if (f)
+        if (f && bt_user_whole(bt, f))
             return f;
     }
-    return translate(bt, pc, mode, &r);
+    f = translate(bt, pc, mode, &r);
+    if (f)
+        translate_ahead(bt, mode, f->page);
+    return f;
 }
