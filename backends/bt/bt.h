@@ -123,7 +123,8 @@ struct bt_frag {
     gpa_t page;         /* of its first byte */
     gpa_t page2;        /* of its last; BT_NO_PAGE: the same. Such a unit is one
                            instruction */
-    uint32_t body, end; /* cache offsets */
+    uint32_t begin, body, end; /* cache offsets; begin is that of the stub,
+                                  where it precedes the body */
     uint32_t stub; /* its indirect entry, 0: none yet */
     uint8_t stub_sub, stub_miss, stub_ok; /* in it: RCX is an offset behind the
                         first, the target again at the second, equal at the
@@ -210,6 +211,7 @@ struct bt {
     /* Cache offsets: the callout, where it has saved everything, its end, the
      * end of all stubs that are never flushed. */
     uint32_t callout, saved, callout_end, miss_off, fixed;
+    bool missed;            /* the exit was BT_EXIT_MISS */
     bool flush;             /* all of the cache, before anything is entered */
 
     struct bt_adapt adapt[BT_ADAPT_SIZE];
@@ -269,9 +271,10 @@ void bt_table_clear(struct bt *bt, enum bt_mode mode);
 struct bt_frag *bt_frag_at(struct bt *bt, uint32_t off);
 
 /* ---- translate.c ---- */
-/* The fragment at pc, translated if need be. NULL: the unit can't be fetched,
+/* The fragment at pc, translated if need be; indirect: an indirect jump leads
+ * there. NULL: the unit can't be fetched,
  * let the interpreter raise the fault or execute the instruction. */
-struct bt_frag *bt_fragment(struct bt *bt, gva_t pc);
+struct bt_frag *bt_fragment(struct bt *bt, gva_t pc, bool indirect);
 /* The guest's tables have changed: drop kernel code that is no longer mapped
  * where it was. globals: global pages may have moved, too. */
 void bt_revalidate(struct bt *bt, bool globals);

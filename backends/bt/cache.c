@@ -176,7 +176,7 @@ struct bt_frag *bt_frag_at(struct bt *bt, uint32_t off)
     while (high - low > 1) {
         uint32_t middle = (low + high) / 2;
 
-        if (bt->frags[middle].body <= off)
+        if (bt->frags[middle].begin <= off)
             low = middle;
         else
             high = middle;

@@ -171,6 +171,9 @@ uint32_t emit_leave_stub(struct emit *e, uint32_t exit);
  * exit's number. */
 uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target);
 
+/* The unit's indirect entry, which leads on into what is emitted next. */
+void emit_entry_inline(struct emit *e);
+
 /* ---- One instruction ------------------------------------------------------ */
 
 struct unit_insn {

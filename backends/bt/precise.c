@@ -69,12 +69,29 @@ static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
     }
 }
 
+/* In an indirect entry, at this offset. */
+static void in_entry(struct bt *bt, const struct bt_frag *f, uint32_t off)
+{
+    if (off < f->stub_sub || (off >= f->stub_miss && off < f->stub_ok)) {
+        fix_more(bt->cpu, f, FIX_RAX | FIX_RCX | FIX_TARGET);
+    } else if (off < f->stub_miss) {
+        fix_more(bt->cpu, f, FIX_RAX | FIX_RCX | FIX_OFFSET);
+    } else {
+        bt->cpu->rip = f->pc;
+        fix_registers(bt->cpu, FIX_RAX | FIX_RCX);
+    }
+}
+
 static void in_code(struct bt *bt, uint32_t off)
 {
     const struct bt_frag *f = bt_frag_at(bt, off);
     const struct bt_map *m = &bt->maps[f->map];
     unsigned k = f->nmap;
 
+    if (off < f->body) {
+        in_entry(bt, f, off - f->stub);
+        return;
+    }
     while (k > 1 && m[k - 1].off > off)
         k--;
     m += k - 1;
@@ -93,15 +110,7 @@ static void in_stub(struct bt *bt, uint32_t off)
         return;
     }
     f = &bt->frags[owner & ~BT_OWNER_FRAG];
-    off -= f->stub;
-    if (off < f->stub_sub || (off >= f->stub_miss && off < f->stub_ok)) {
-        fix_more(bt->cpu, f, FIX_RAX | FIX_RCX | FIX_TARGET);
-    } else if (off < f->stub_miss) {
-        fix_more(bt->cpu, f, FIX_RAX | FIX_RCX | FIX_OFFSET);
-    } else {
-        bt->cpu->rip = f->pc;
-        fix_registers(bt->cpu, FIX_RAX | FIX_RCX);
-    }
+    in_entry(bt, f, off - f->stub);
 }
 
 /* In the code that all share. */

@@ -307,6 +307,9 @@ static enum verdict left_cache(struct bt *bt)
         return step(bt);
     case BT_EXIT_STORE:
         return step(bt);
+    case BT_EXIT_MISS:
+        bt->missed = true;
+        return AGAIN;
     case BT_EXIT_IRQ:
         bt->s.int_shadow = 1;
         return AGAIN;
@@ -365,7 +368,8 @@ static enum verdict prepare(struct bt *bt)
         return step(bt);
     r->rip = cpu->rip;
     if (translated) {
-        f = bt_fragment(bt, cpu->rip);
+        f = bt_fragment(bt, cpu->rip, bt->missed);
+        bt->missed = false;
         if (!f)
             return step(bt);
         r->rip = bt_host(f->body);

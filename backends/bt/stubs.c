@@ -81,27 +81,39 @@ static void add_rcx(struct emit *e, uint64_t v)
     emit_add(e, RCX, RAX);
 }
 
+/* All but the jump to the body. */
+static void emit_entry(struct emit *e, struct bt_frag *f)
+{
+    uint8_t *equal, *begin = e->p;
+
+    f->stub = emit_off(e);
+    add_rcx(e, -f->pc);
+    f->stub_sub = (uint8_t)(e->p - begin);
+    emit8(e, 0xe3), equal = e->p, emit8(e, 0); /* jrcxz */
+    add_rcx(e, f->pc);
+    f->stub_miss = (uint8_t)(e->p - begin);
+    emit_jmp(e, e->bt->miss_off);
+    f->stub_ok = (uint8_t)(e->p - begin);
+    emit_here(e, equal);
+    emit_load(e, RCX, CPU_SPILL(SPILL_RCX));
+    emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
+}
+
+void emit_entry_inline(struct emit *e)
+{
+    emit_entry(e, e->f);
+}
+
 void bt_stub_entry(struct bt *bt, struct bt_frag *f)
 {
     struct emit e = {.bt = bt};
-    uint8_t *equal, *begin;
 
     bt->stubs -= 5 * BT_STUB;
-    f->stub = bt->stubs;
     for (unsigned k = 0; k < 5; k++)
         bt->stub_owner[bt->stubs / BT_STUB + k] =
             (uint32_t)(f - bt->frags) | BT_OWNER_FRAG;
-    begin = e.p = bt->rw + bt->stubs;
-    add_rcx(&e, -f->pc);
-    f->stub_sub = (uint8_t)(e.p - begin);
-    emit8(&e, 0xe3), equal = e.p, emit8(&e, 0); /* jrcxz */
-    add_rcx(&e, f->pc);
-    f->stub_miss = (uint8_t)(e.p - begin);
-    emit_jmp(&e, bt->miss_off);
-    f->stub_ok = (uint8_t)(e.p - begin);
-    emit_here(&e, equal);
-    emit_load(&e, RCX, CPU_SPILL(SPILL_RCX));
-    emit_load(&e, RAX, CPU_SPILL(SPILL_RAX));
+    e.p = bt->rw + bt->stubs;
+    emit_entry(&e, f);
     emit_jmp(&e, f->body);
 }
 

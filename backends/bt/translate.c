@@ -132,7 +132,23 @@ static void close_unit(struct emit *e, gva_t pc, gva_t next)
     bt->tail = (uint32_t)(e->f - bt->frags);
 }
 
-static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit)
+static void begin_unit(struct emit *e, bool indirect)
+{
+    struct bt *bt = e->bt;
+    struct bt_frag *f = e->f;
+
+    if (!indirect && (e->mode == BT_KERNEL || f->page2 == BT_NO_PAGE))
+        elide_jump(bt, f->pc, e->mode);
+    bt->tail = 0;
+    f->begin = bt->code;
+    e->p = bt->rw + bt->code;
+    if (indirect)
+        emit_entry_inline(e);
+    f->body = emit_off(e);
+}
+
+static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit,
+                          bool indirect)
 {
     struct bt_frag *f = e->f;
     struct unit_insn i = {.pc = pc};
@@ -144,11 +160,7 @@ static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit)
         if (!decode(e, &i))
             break;
         if (!e->insn) {
-            if (e->mode == BT_KERNEL || f->page2 == BT_NO_PAGE)
-                elide_jump(e->bt, pc, e->mode);
-            e->bt->tail = 0;
-            e->p = e->bt->rw + e->bt->code;
-            f->body = e->bt->code;
+            begin_unit(e, indirect);
         }
         f->off[e->insn] = (uint8_t)(i.pc - pc);
         emit_mark(e, e->insn, 0);
@@ -173,7 +185,7 @@ static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit)
 }
 
 static struct bt_frag *translate(struct bt *bt, gva_t pc, enum bt_mode mode,
-                                 const struct walk_result *r)
+                                 const struct walk_result *r, bool indirect)
 {
     struct event_counters *ev = &bt->vm.events;
     uint64_t begin = __rdtsc();
@@ -192,7 +204,7 @@ static struct bt_frag *translate(struct bt *bt, gva_t pc, enum bt_mode mode,
     f->map = bt->nmaps;
     e.f = f;
     e.seg = mode == BT_KERNEL ? 0x65 : 0;
-    n = emit_unit(&e, pc, bt->opt.unit);
+    n = emit_unit(&e, pc, bt->opt.unit, indirect);
     if (!n)
         return NULL;
     ev->count[EV_BT_BYTES] += f->end - bt->code;
@@ -217,12 +229,12 @@ static void translate_ahead(struct bt *bt, enum bt_mode mode, gpa_t page)
 
         if (!bt_cache_room(bt) || bt->flush ||
             bt_find(bt, pc, mode, page) || !walk_code(bt, pc, mode, &r) ||
-            (r.gpa & ~0xfffull) != page || !translate(bt, pc, mode, &r))
+            (r.gpa & ~0xfffull) != page || !translate(bt, pc, mode, &r, false))
             break;
     }
 }
 
-struct bt_frag *bt_fragment(struct bt *bt, gva_t pc)
+struct bt_frag *bt_fragment(struct bt *bt, gva_t pc, bool indirect)
 {
     enum bt_mode mode = bt_mode(bt);
     struct walk_result r;
@@ -240,7 +252,7 @@ struct bt_frag *bt_fragment(struct bt *bt, gva_t pc)
         if (f && bt_user_whole(bt, f))
             return f;
     }
-    f = translate(bt, pc, mode, &r);
+    f = translate(bt, pc, mode, &r, indirect);
     if (f)
         translate_ahead(bt, mode, f->page);
     return f;
