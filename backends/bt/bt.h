@@ -33,6 +33,12 @@ enum bt_mode { BT_KERNEL, BT_USER, BT_MODES };
 
 #define BT_UNIT_MAX 64 /* of --bt-unit */
 
+/* RFLAGS that are always the host's own; what else user code on the bare CPU
+ * changes without a trap. */
+#define BT_ARITH_FLAGS                                                         \
+    (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
+#define BT_USER_FLAGS (FL_NT | FL_AC | FL_ID)
+
 /* Registers that sequences spill, in the order of bt_cpu.spill. */
 enum bt_spill { SPILL_RAX, SPILL_RCX, SPILL_RDX, SPILL_RSP, SPILLS };
 
@@ -67,7 +73,8 @@ enum bt_exit_kind {
     BT_EXIT_STEP,    /* one instruction at `pc` for the interpreter */
     BT_EXIT_STORE,   /* the same, a plain store that keeps being emulated */
     BT_EXIT_IRQ,     /* behind STI at `target`, with something pending */
-    BT_EXIT_SYSCALL  /* SYSCALL at `pc`, user code */
+    BT_EXIT_SYSCALL, /* SYSCALL at `pc`, user code */
+    BT_EXIT_SYSRET   /* SYSRET to 64-bit mode at `pc` */
 };
 
 /* The operand of a BT_EXIT_STORE. */
@@ -133,6 +140,8 @@ struct bt_frag {
     uint16_t nmap;
     uint8_t n, mode;
     bool dead;
+    bool swaps; /* begins with SWAPGS, so the FS base it is entered with doesn't
+                   matter */
     bool global;        /* its mapping survives CR3 loads */
     gva_t taken;        /* target of a LOOP at its end */
     uint64_t sti;       /* bit n: instruction n follows STI */
@@ -207,6 +216,7 @@ struct bt {
     uint32_t tail_exit;     /* that jump's exit */
     uint16_t *table_used[BT_MODES]; /* entries that don't say miss */
     unsigned table_count[BT_MODES];
+    uint32_t *table_frags[BT_MODES]; /* the fragments the entries lead to */
     uint64_t miss;          /* host address: where empty table entries lead */
     /* Cache offsets: the callout, where it has saved everything, its end, the
      * end of all stubs that are never flushed. */
@@ -290,6 +300,12 @@ void bt_stub_entry(struct bt *bt, struct bt_frag *f);
 /* From the cache, with the guest's registers in cpu->gpr and flags in
  * cpu->rflags: where to go on, or 0 to leave host_enter(). */
 uint64_t bt_callout(struct bt_cpu *cpu);
+/* SYSCALL as the CPU does it, if it is enabled; the next instruction is at
+ * next. */
+bool bt_enter_kernel(struct bt *bt, uint64_t next);
+/* RFLAGS and segment bases that the current mode runs with. */
+void bt_native(const struct bt *bt, uint64_t *rflags, uint64_t *fs,
+               uint64_t *gs);
 /* A user fragment's second page, if it has one, is still mapped there. */
 bool bt_user_whole(struct bt *bt, const struct bt_frag *f);
 struct walk_regs bt_walk_regs(const struct bt *bt);

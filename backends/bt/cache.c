@@ -63,11 +63,13 @@ int bt_cache_create(struct bt *bt, char why[REASON_MAX])
     bt->stores = reserve(BT_STORES_MAX * sizeof(*bt->stores));
     bt->page_frags = reserve((bt->vm.ram->size >> 12) * 4);
     bt->stub_owner = reserve(BT_CACHE_SIZE / BT_STUB * 4);
-    for (unsigned m = 0; m < BT_MODES; m++)
+    for (unsigned m = 0; m < BT_MODES; m++) {
         bt->table_used[m] = reserve(BT_TABLE_ENTRIES * 2);
+        bt->table_frags[m] = reserve(BT_TABLE_ENTRIES * 4);
+    }
     if (err || !bt->frags || !bt->exits || !bt->maps || !bt->stores ||
         !bt->page_frags || !bt->stub_owner || !bt->table_used[0] ||
-        !bt->table_used[1]) {
+        !bt->table_used[1] || !bt->table_frags[0] || !bt->table_frags[1]) {
         snprintf(why, REASON_MAX, "no room for the translation cache: %s",
                  strerror(err ? -err : ENOMEM));
         bt_cache_destroy(bt);
@@ -98,8 +100,10 @@ void bt_cache_destroy(struct bt *bt)
     release(bt->stores, BT_STORES_MAX * sizeof(*bt->stores));
     release(bt->page_frags, (bt->vm.ram->size >> 12) * 4);
     release(bt->stub_owner, BT_CACHE_SIZE / BT_STUB * 4);
-    for (unsigned m = 0; m < BT_MODES; m++)
+    for (unsigned m = 0; m < BT_MODES; m++) {
         release(bt->table_used[m], BT_TABLE_ENTRIES * 2);
+        release(bt->table_frags[m], BT_TABLE_ENTRIES * 4);
+    }
     munmap((void *)(uintptr_t)BT_ARENA, BT_CACHE + BT_CACHE_SIZE - BT_ARENA);
     bt->cpu = NULL;
 }
@@ -113,8 +117,10 @@ bool bt_cache_room(const struct bt *bt)
 
 void bt_table_clear(struct bt *bt, enum bt_mode mode)
 {
-    for (unsigned k = 0; k < bt->table_count[mode]; k++)
+    for (unsigned k = 0; k < bt->table_count[mode]; k++) {
         table(mode)[bt->table_used[mode][k]] = bt->miss;
+        bt->table_frags[mode][bt->table_used[mode][k]] = 0;
+    }
     bt->table_count[mode] = 0;
 }
 
@@ -225,6 +231,7 @@ void bt_table_set(struct bt *bt, struct bt_frag *f)
         bt->table_used[f->mode][bt->table_count[f->mode]++] =
             (uint16_t)f->pc;
     *entry = bt_host(f->stub);
+    bt->table_frags[f->mode][f->pc & 0xffff] = (uint32_t)(f - bt->frags);
 }
 
 /* ---- Dropping -------------------------------------------------------------------- */

@@ -97,8 +97,11 @@ static struct bt_frag *known(struct bt *bt, gva_t pc)
     enum bt_mode mode = bt_mode(bt);
     struct walk_regs regs;
     struct walk_result r;
-    struct bt_frag *f;
+    struct bt_frag *f = &bt->frags[bt->table_frags[mode][pc & 0xffff]];
 
+    /* The table is only as old as the mappings. */
+    if (f->pc == pc && f->n && !f->dead)
+        return f;
     if (mode == BT_KERNEL)
         return bt_find(bt, pc, mode, 0);
     regs = bt_walk_regs(bt);
@@ -158,11 +161,108 @@ static uint64_t store(struct bt *bt, struct bt_exit *e)
     return f ? bt_host(f->body) : 0;
 }
 
+/* ---- System calls ---------------------------------------------------------------- */
+
+static void set_flags(struct bt_cpu *cpu, uint64_t flags)
+{
+    cpu->rflags = (flags & BT_ARITH_FLAGS) | 2;
+    cpu->sys_flags = (flags & ~(BT_ARITH_FLAGS | FL_IF)) | 2;
+    cpu->vif = flags & FL_IF;
+}
+
+static void set_flat(struct bt *bt, unsigned cs, unsigned ss, unsigned dpl)
+{
+    struct x86_seg *seg = bt->s.seg;
+
+    seg[CS] = (struct x86_seg){.sel = (uint16_t)cs, .limit = ~0u,
+                               .attr = 0xa09b | dpl << 5};
+    seg[SS] = (struct x86_seg){.sel = (uint16_t)ss, .limit = ~0u,
+                               .attr = 0xc093 | dpl << 5};
+    bt->cpl = dpl;
+    bt->vm.events.count[EV_EXIT_SYSCALL]++;
+    bt->vm.retired++;
+}
+
+bool bt_enter_kernel(struct bt *bt, uint64_t next)
+{
+    struct bt_cpu *cpu = bt->cpu;
+    unsigned cs = bt->s.star >> 32 & 0xfffc;
+    uint64_t flags;
+
+    if (!(bt->s.efer & EFER_SCE))
+        return false;
+    flags = (cpu->rflags & BT_ARITH_FLAGS) | cpu->sys_flags | cpu->vif;
+    cpu->gpr[RCX] = next;
+    cpu->gpr[R11] = flags;
+    set_flags(cpu, flags & ~bt->s.sfmask & ~FL_RF);
+    cpu->rip = bt->s.lstar;
+    set_flat(bt, cs, cs + 8, 0);
+    bt->vm.events.count[EV_GUEST_SYSCALL]++;
+    return true;
+}
+
+/* False: the interpreter says what is wrong. */
+static bool leave_kernel(struct bt *bt)
+{
+    const uint64_t all = BT_ARITH_FLAGS | FL_IF | FL_TF | FL_IOPL | FL_NT |
+                         FL_AC | FL_ID;
+    struct bt_cpu *cpu = bt->cpu;
+    unsigned base = bt->s.star >> 48;
+
+    if (!(bt->s.efer & EFER_SCE) || cpu->gpr[RCX] >> 47)
+        return false;
+    set_flags(cpu, cpu->gpr[R11] & all);
+    cpu->rip = cpu->gpr[RCX];
+    set_flat(bt, (base + 16) | 3, (base + 8) | 3, 3);
+    return true;
+}
+
+void bt_native(const struct bt *bt, uint64_t *rflags, uint64_t *fs,
+               uint64_t *gs)
+{
+    const struct bt_cpu *cpu = bt->cpu;
+
+    *rflags = (cpu->rflags & BT_ARITH_FLAGS) | FL_IF | 2;
+    if (bt->cpl == 3) {
+        *rflags |= cpu->sys_flags & BT_USER_FLAGS;
+        *fs = cpu->fs_base;
+        *gs = cpu->gs_base;
+    } else {
+        *fs = cpu->gs_base + SHADOW_DELTA;
+        *gs = SHADOW_DELTA;
+    }
+}
+
+/* The mode has changed: straight on in the cache, if nothing is in the way. */
+static uint64_t change_mode(struct bt *bt)
+{
+    struct bt_cpu *cpu = bt->cpu;
+    struct bt_frag *f;
+    uint64_t fs, gs;
+
+    if ((bt->cpl == 3 && !bt->opt.user_translate) || bt->s.cr0 & CR0_TS ||
+        cpu->sys_flags & FL_TF || (cpu->vif && cpu->attention) || bt->flush)
+        return 0;
+    f = known(bt, cpu->rip);
+    if (!f || !bt_cache_room(bt))
+        return 0;
+    if (!f->stub)
+        bt_table_set(bt, f);
+    bt_native(bt, &cpu->rflags, &fs, &gs);
+    if (bt->cpl == 3 || !f->swaps)
+        __asm__ volatile("wrfsbase %0" ::"r"(fs));
+    __asm__ volatile("wrgsbase %0" ::"r"(gs));
+    return bt_host(f->body);
+}
+
 uint64_t bt_callout(struct bt_cpu *cpu)
 {
     struct bt *bt = cpu->bt;
     struct bt_exit *e = &bt->exits[cpu->exit];
 
+    if (bt->cpl == 3)
+        cpu->sys_flags = (cpu->sys_flags & ~BT_USER_FLAGS) |
+                         (cpu->rflags & BT_USER_FLAGS);
     switch (e->kind) {
     case BT_EXIT_JUMP:
         return jump(bt, e);
@@ -173,6 +273,12 @@ uint64_t bt_callout(struct bt_cpu *cpu)
     case BT_EXIT_IRQ:
         cpu->rip = e->target;
         return 0;
+    case BT_EXIT_SYSCALL:
+        cpu->rip = e->pc;
+        return bt_enter_kernel(bt, e->target) ? change_mode(bt) : 0;
+    case BT_EXIT_SYSRET:
+        cpu->rip = e->pc;
+        return leave_kernel(bt) ? change_mode(bt) : 0;
     default:
         cpu->rip = e->pc;
         return 0;

@@ -3,8 +3,6 @@
 
 #include "../../guest/abi/abi.h"
 
-#define KEEP_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
-
 /* ---- Interrupt flag ---------------------------------------------------------- */
 
 static void emit_cli(struct emit *e)
@@ -50,7 +48,7 @@ static void emit_pushf(struct emit *e)
     emit8(e, 0x51); /* push rcx */
     emit_mark(e, e->insn, FIX_RSP | FIX_RCX | FIX_FLSTK);
     emit8(e, 0x48), emit8(e, 0x81), emit8(e, 0xe1); /* and rcx, imm32 */
-    emit32(e, KEEP_FLAGS | 2);
+    emit32(e, BT_ARITH_FLAGS | 2);
     emit_cpu64(e, 0x0b, RCX, CPU(sys_flags)); /* or rcx, [...] */
     emit_cpu64(e, 0x0b, RCX, CPU(vif));
     emit8(e, 0x9d); /* popfq */
@@ -74,7 +72,7 @@ static void emit_popf(struct emit *e, const struct unit_insn *i)
     emit_stack(e, 0x8b, RCX, 0);
     emit_mark(e, e->insn, FIX_RCX);
     emit8(e, 0xf7), emit8(e, 0xc1); /* test ecx, imm32 */
-    emit32(e, ~(uint32_t)(KEEP_FLAGS | FL_IF | 2));
+    emit32(e, ~(uint32_t)(BT_ARITH_FLAGS | FL_IF | 2));
     emit8(e, 0x75), odd = e->p, emit8(e, 0); /* jnz odd */
     emit8(e, 0x48), emit8(e, 0x83), emit8(e, 0x3d); /* cmp [sys_flags], 2 */
     emit_rip(e, CPU(sys_flags), 1), emit8(e, 2);
@@ -159,8 +157,11 @@ static void emit_write_cr8(struct emit *e, const struct unit_insn *i)
 
 /* ---- SWAPGS --------------------------------------------------------------------- */
 
-static void emit_swapgs(struct emit *e)
+/* The host's FS base follows, unless SYSRET does next: that sets it anyhow. */
+static void emit_swapgs(struct emit *e, const struct unit_insn *i)
 {
+    bool sysret = !memcmp(i->bytes + i->x.len, "\x48\x0f\x07", 3);
+
     emit_save(e, RAX, CPU_SPILL(SPILL_RAX));
     emit_save(e, RCX, CPU_SPILL(SPILL_RCX));
     emit_load(e, RAX, CPU(gs_base));
@@ -170,10 +171,14 @@ static void emit_swapgs(struct emit *e)
     emit_mark(e, e->insn, FIX_RAX | FIX_RCX | FIX_SWAP);
     emit_save(e, RCX, CPU(gs_base));
     emit_mark(e, e->insn + 1, FIX_RAX | FIX_RCX);
-    emit_imm(e, RAX, SHADOW_DELTA);
-    emit_add(e, RCX, RAX);
-    emit8(e, 0xf3), emit8(e, 0x48), emit8(e, 0x0f), emit8(e, 0xae);
-    emit8(e, 0xd1); /* wrfsbase rcx */
+    if (!sysret) {
+        emit_imm(e, RAX, SHADOW_DELTA);
+        emit_add(e, RCX, RAX);
+        emit8(e, 0xf3), emit8(e, 0x48), emit8(e, 0x0f), emit8(e, 0xae);
+        emit8(e, 0xd1); /* wrfsbase rcx */
+    }
+    if (!e->insn)
+        e->f->swaps = true;
     emit_load(e, RCX, CPU_SPILL(SPILL_RCX));
     emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
     emit_mark(e, e->insn + 1, 0);
@@ -205,7 +210,14 @@ static bool system_kernel(struct emit *e, const struct unit_insn *i,
         emit_popf(e, i);
         return true;
     case ZYDIS_MNEMONIC_SWAPGS:
-        emit_swapgs(e);
+        emit_swapgs(e, i);
+        return true;
+    case ZYDIS_MNEMONIC_SYSRET:
+        if (!x->zi.raw.rex.W)
+            break;
+        emit_leave(e, emit_exit_new(e, BT_EXIT_SYSRET, i->pc,
+                                    i->pc + x->len));
+        *how = EMIT_END;
         return true;
     case ZYDIS_MNEMONIC_RDTSC: /* the guest's TSC is the host's */
         emit8(e, 0x0f), emit8(e, 0x31);

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define KEEP_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
-
 /* AX after `seto %al; lahf`. */
 static uint64_t packed_flags(uint64_t rflags, uint64_t ax, uint64_t overflow)
 {
@@ -15,7 +13,7 @@ static uint64_t packed_flags(uint64_t rflags, uint64_t ax, uint64_t overflow)
 
 static uint64_t stacked_flags(const struct bt_cpu *cpu)
 {
-    return cpu->flag_stack[7] & KEEP_FLAGS;
+    return cpu->flag_stack[7] & BT_ARITH_FLAGS;
 }
 
 static void fix_registers(struct bt_cpu *cpu, unsigned fix)

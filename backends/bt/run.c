@@ -7,10 +7,6 @@
 
 #include "../../guest/abi/abi.h"
 
-#define ARITH_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
-/* What user code on the bare CPU changes without a trap. */
-#define USER_FLAGS (FL_NT | FL_AC | FL_ID)
-
 /* What a part of the run loop says: go on, leave run(), or begin anew. */
 enum verdict { GO_ON, LEAVE, AGAIN };
 
@@ -28,8 +24,8 @@ void bt_load_state(struct bt *bt)
 
     memcpy(cpu->gpr, s->gpr, sizeof(cpu->gpr));
     cpu->rip = s->rip;
-    cpu->rflags = s->rflags & ARITH_FLAGS;
-    cpu->sys_flags = (s->rflags & ~(ARITH_FLAGS | FL_IF)) | 2;
+    cpu->rflags = s->rflags & BT_ARITH_FLAGS;
+    cpu->sys_flags = (s->rflags & ~(BT_ARITH_FLAGS | FL_IF)) | 2;
     cpu->vif = s->rflags & FL_IF;
     cpu->tpr = cpu->tpr_sync = s->cr8;
     cpu->fs_base = s->seg[FS].base;
@@ -45,7 +41,7 @@ void bt_store_state(struct bt *bt)
 
     memcpy(s->gpr, cpu->gpr, sizeof(s->gpr));
     s->rip = cpu->rip;
-    s->rflags = (cpu->rflags & ARITH_FLAGS) | cpu->sys_flags | cpu->vif;
+    s->rflags = (cpu->rflags & BT_ARITH_FLAGS) | cpu->sys_flags | cpu->vif;
     s->cr8 = cpu->tpr;
     s->seg[FS].base = cpu->fs_base;
     s->seg[GS].base = cpu->gs_base;
@@ -239,30 +235,6 @@ static enum verdict exception(struct bt *bt)
     return step(bt);
 }
 
-/* SYSCALL as the CPU does it; nothing of it can fault. */
-static void enter_kernel(struct bt *bt, uint64_t next)
-{
-    struct bt_cpu *cpu = bt->cpu;
-    struct x86_state *s = &bt->s;
-    uint64_t flags = (cpu->rflags & ARITH_FLAGS) | cpu->sys_flags | cpu->vif;
-    uint16_t cs = (uint16_t)(s->star >> 32) & 0xfffc;
-
-    cpu->gpr[RCX] = next;
-    cpu->gpr[R11] = flags;
-    flags &= ~s->sfmask & ~FL_RF;
-    cpu->rflags = flags & ARITH_FLAGS;
-    cpu->sys_flags = (flags & ~(ARITH_FLAGS | FL_IF)) | 2;
-    cpu->vif = flags & FL_IF;
-    cpu->rip = s->lstar;
-    s->seg[CS] = (struct x86_seg){.sel = cs, .limit = ~0u, .attr = 0xa09b};
-    s->seg[SS] = (struct x86_seg){.sel = (uint16_t)(cs + 8), .limit = ~0u,
-                                  .attr = 0xc093};
-    bt->cpl = 0;
-    bt->vm.events.count[EV_GUEST_SYSCALL]++;
-    bt->vm.events.count[EV_EXIT_SYSCALL]++;
-    bt->vm.retired++;
-}
-
 static bool is_syscall(const struct bt *bt, gva_t rip)
 {
     const struct walk_regs regs = bt_walk_regs(bt);
@@ -280,7 +252,7 @@ static enum verdict system_call(struct bt *bt, uint64_t begin)
 {
     if (!is_syscall(bt, bt->cpu->rip))
         return step(bt);
-    enter_kernel(bt, bt->cpu->rip + 2);
+    bt_enter_kernel(bt, bt->cpu->rip + 2);
     bt->vm.events.ticks[EV_EXIT_SYSCALL] += __rdtsc() - begin;
     return AGAIN;
 }
@@ -313,11 +285,10 @@ static enum verdict left_cache(struct bt *bt)
     case BT_EXIT_IRQ:
         bt->s.int_shadow = 1;
         return AGAIN;
-    case BT_EXIT_SYSCALL:
-        if (!(bt->s.efer & EFER_SCE))
-            return step(bt);
-        enter_kernel(bt, e->target);
-        return AGAIN;
+    case BT_EXIT_SYSCALL: /* unless it is done */
+        return bt->cpl == 3 ? step(bt) : AGAIN;
+    case BT_EXIT_SYSRET:
+        return bt->cpl == 3 ? AGAIN : step(bt);
     }
     return AGAIN;
 }
@@ -333,8 +304,8 @@ static enum verdict handle(struct bt *bt)
     if (bt->cpl == 3 && t->kind != HOST_LEFT) {
         cpu->fs_base = cpu->host.regs.fs_base;
         cpu->gs_base = cpu->host.regs.gs_base;
-        cpu->sys_flags = (cpu->sys_flags & ~USER_FLAGS) |
-                         (cpu->host.regs.rflags & USER_FLAGS);
+        cpu->sys_flags = (cpu->sys_flags & ~BT_USER_FLAGS) |
+                         (cpu->host.regs.rflags & BT_USER_FLAGS);
     }
     switch (t->kind) {
     case HOST_LEFT:
@@ -375,15 +346,7 @@ static enum verdict prepare(struct bt *bt)
         r->rip = bt_host(f->body);
     }
     memcpy(r->gpr, cpu->gpr, sizeof(r->gpr));
-    r->rflags = (cpu->rflags & ARITH_FLAGS) | FL_IF | 2;
-    if (bt->cpl == 3) {
-        r->rflags |= cpu->sys_flags & USER_FLAGS;
-        r->fs_base = cpu->fs_base;
-        r->gs_base = cpu->gs_base;
-    } else {
-        r->fs_base = cpu->gs_base + SHADOW_DELTA;
-        r->gs_base = SHADOW_DELTA;
-    }
+    bt_native(bt, &r->rflags, &r->fs_base, &r->gs_base);
     return GO_ON;
 }
 
