@@ -22,7 +22,11 @@ enum {
     KEY_DISK,
     KEY_SEED,
     KEY_TIMEOUT,
-    KEY_RESUME
+    KEY_RESUME,
+    KEY_BT_ADAPTIVE,
+    KEY_BT_CHAIN,
+    KEY_BT_UNIT,
+    KEY_BT_USER
 };
 
 static const struct argp_option options[] = {
@@ -52,6 +56,14 @@ static const struct argp_option options[] = {
      2},
     {"timeout", KEY_TIMEOUT, "S", 0,
      "seconds until a row's process is killed (default 30)", 2},
+    {"bt-adaptive", KEY_BT_ADAPTIVE, "on|off", 0,
+     "bt: turn accesses that keep trapping into callouts (default on)", 2},
+    {"bt-chain", KEY_BT_CHAIN, "on|off", 0,
+     "bt: let translations jump to each other (default on)", 2},
+    {"bt-unit", KEY_BT_UNIT, "N", 0,
+     "bt: most instructions in a translation unit (default 12)", 2},
+    {"bt-user", KEY_BT_USER, "direct|translate", 0,
+     "bt: run user code directly or from the cache, too (default direct)", 2},
     {"guest", KEY_GUEST, "FILE", 0, "another guest kernel", 3},
     {"initrd", KEY_INITRD, "FILE", 0, "another initrd", 3},
     {"disk", KEY_DISK, "FILE", 0, "another raw disk image", 3},
@@ -75,8 +87,28 @@ static uint64_t number(const char *option, const char *text, uint64_t min,
     return value;
 }
 
+/* An option of a backend, by the name that backend knows it by. */
+static void backend_option(struct session_options *o, const char *name,
+                           const char *value, const char *const *values)
+{
+    char *more;
+    unsigned k = 0;
+
+    while (values && values[k] && strcmp(values[k], value))
+        k++;
+    if (values && !values[k])
+        cli_usage("--%s is %s or %s, not '%s'", name, values[0], values[1],
+                  value);
+    more = xformat("%s%s%s=%s", o->backend_options ? o->backend_options : "",
+                   o->backend_options ? "," : "", name, value);
+    free(o->backend_options);
+    o->backend_options = more;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
+    static const char *const on_off[] = {"on", "off", NULL};
+    static const char *const users[] = {"direct", "translate", NULL};
     struct session_options *o = state->input;
 
     switch (key) {
@@ -124,6 +156,19 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         break;
     case KEY_RESUME:
         o->resume = true;
+        break;
+    case KEY_BT_ADAPTIVE:
+        backend_option(o, "bt-adaptive", arg, on_off);
+        break;
+    case KEY_BT_CHAIN:
+        backend_option(o, "bt-chain", arg, on_off);
+        break;
+    case KEY_BT_UNIT:
+        number("bt-unit", arg, 1, 64);
+        backend_option(o, "bt-unit", arg, NULL);
+        break;
+    case KEY_BT_USER:
+        backend_option(o, "bt-user", arg, users);
         break;
     case 'v':
         o->verbose = true;

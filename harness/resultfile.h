@@ -53,6 +53,7 @@
 #define RF_REASON "reason"
 #define RF_MODULE "module"
 #define RF_PAGING "paging"
+#define RF_OPTIONS "options" /* of backends: "key=value,..." */
 #define RF_RING0 "ring0"             /* hardware emulated unknown */
 #define RF_RING0_RATIO "ring0_ratio" /* ring-0 loop / ring-3 loop */
 #define RF_LABEL "label"             /* what tables and plots call this KVM */

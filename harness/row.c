@@ -196,6 +196,28 @@ static void add_perf(const struct row *row, const struct row_options *o,
     json_decref(counts);
 }
 
+/* The options that are the backend's: "bt-unit" is bt's. */
+static json_t *own_options(const struct backend *backend, const char *options)
+{
+    json_t *params = json_object();
+    size_t name = strlen(backend->name);
+
+    while (options && *options) {
+        size_t len = strcspn(options, ","), key = strcspn(options, "=");
+
+        if (!strncmp(options, backend->name, name) && options[name] == '-') {
+            char *text = xformat("%.*s", (int)key, options);
+
+            json_object_set_new(
+                params, text,
+                json_stringn(options + key + 1, len - key - 1));
+            free(text);
+        }
+        options += len + (options[len] == ',');
+    }
+    return params;
+}
+
 void row_finish(struct row *row, const struct row_options *o)
 {
     const struct tm_note_bench *note = &row->bench->note;
@@ -212,7 +234,7 @@ void row_finish(struct row *row, const struct row_options *o)
     result_set_text(run, RF_BACKEND, row->backend->name);
     result_set_text(run, RF_PAGING,
                     own_paging ? o->paging : row->backend->paging());
-    json_object_set_new(run, RF_PARAMS, json_object());
+    json_object_set_new(run, RF_PARAMS, own_options(row->backend, o->options));
     result_set_text(run, RF_STATUS, status_names[row->status]);
     if (row->wall_s > 0)
         result_set_real(run, RF_WALL_S, row->wall_s);

@@ -29,6 +29,7 @@ struct row_options {
     bool deterministic;
     uint64_t seed, tsc_khz;
     const char *paging; /* as asked for, or NULL */
+    const char *options; /* of backends, "key=value,..."; or NULL */
     const struct perf_set *perf;
 };
 

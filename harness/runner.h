@@ -19,6 +19,7 @@ struct runner_job {
     unsigned samples;
     uint64_t batch_us, iters, seed, tsc_khz; /* iters 0: the guest calibrates */
     const char *paging;                      /* NULL: the backend's default */
+    const char *options;                     /* of backends, or NULL */
     const char *disk;                        /* raw image, or NULL */
     bool deterministic;
     unsigned timeout_s;

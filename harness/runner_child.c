@@ -66,6 +66,7 @@ static void run_machine(const struct child_setup *setup)
         .cmdline = setup->cmdline,
         .disk = job->disk,
         .paging = job->paging,
+        .options = job->options,
         .ram_size = RUNNER_RAM,
         .deterministic = job->deterministic,
         .tsc_khz = job->tsc_khz,

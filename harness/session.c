@@ -53,6 +53,7 @@ static json_t *config_json(const struct session *s)
     json_object_set_new(config, RF_DETERMINISTIC,
                         json_boolean(o->deterministic));
     result_set_text(config, RF_PAGING, o->paging);
+    result_set_text(config, RF_OPTIONS, o->backend_options);
     json_object_set_new(config, RF_SEED, json_integer(o->seed));
     snprintf(id, sizeof(id), "%016llx", (unsigned long long)s->image->id);
     result_set_text(config, RF_GUEST_ID, id);
@@ -174,7 +175,7 @@ static void finish_row(struct session *s, struct row *row)
 {
     const struct session_options *o = s->options;
     struct row_options ro = {o->deterministic, o->seed, s->host.tsc_khz,
-                             o->paging, &s->perf};
+                             o->paging, o->backend_options, &s->perf};
     char text[REASON_MAX], note[REASON_MAX];
     bool moved;
     int err;
@@ -246,6 +247,7 @@ static void run_round(struct session *s, struct row *row, unsigned kind,
         .seed = o->seed,
         .tsc_khz = o->deterministic ? DETERMINISTIC_KHZ : s->host.tsc_khz,
         .paging = o->paging,
+        .options = o->backend_options,
         .deterministic = o->deterministic,
         .timeout_s = o->timeout_s,
         .perf = &s->perf,

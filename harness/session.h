@@ -13,6 +13,7 @@ struct session_options {
     unsigned samples; /* a row, over all rounds */
     uint64_t batch_us, seed;
     const char *paging, *events, *guest, *initrd, *disk, *output;
+    char *backend_options; /* "bt-unit=4,...", or NULL; as struct vm has them */
     bool deterministic, resume, verbose;
     unsigned timeout_s;
     const char *command; /* for the result file */
