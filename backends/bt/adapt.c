@@ -26,10 +26,9 @@ bool bt_simulated(struct bt *bt, gva_t pc)
 }
 
 /* Translate anew whatever has the instruction. */
-static void drop_units(struct bt *bt, struct bt_frag *f)
+static void drop_units(struct bt *bt, const struct bt_frag *f, gva_t pc)
 {
     uint32_t n = bt->page_frags[f->page >> 12];
-    gva_t pc = bt->cpu->rip;
 
     for (; n; n = bt_page_next(bt, n, f->page)) {
         struct bt_frag *g = &bt->frags[n];
@@ -56,13 +55,12 @@ void bt_adapt_fault(struct bt *bt, struct bt_frag *f)
     a->simulate = true;
     a->quiet = 0;
     bt->vm.events.count[EV_BT_RETRANSLATE]++;
-    drop_units(bt, f);
+    drop_units(bt, f, pc);
 }
 
 void bt_adapt_quiet(struct bt *bt, const struct bt_exit *e)
 {
     struct bt_adapt *a = bt_adapt_find(bt, e->pc);
-    struct bt_frag *f = &bt->frags[e->frag];
 
     if (!a || !a->simulate || ++a->quiet < QUIET)
         return;
@@ -72,7 +70,15 @@ void bt_adapt_quiet(struct bt *bt, const struct bt_exit *e)
     a->limit = a->limit * 2 < FAULTS_MAX ? (uint16_t)(a->limit * 2)
                                          : FAULTS_MAX;
     bt->vm.events.count[EV_BT_REVERT]++;
-    drop_units(bt, f);
+    drop_units(bt, &bt->frags[e->frag], e->pc);
+}
+
+void bt_adapt_trapped(struct bt *bt, const struct bt_exit *e)
+{
+    struct bt_adapt *a = bt_adapt_find(bt, e->pc);
+
+    if (a)
+        a->quiet = 0;
 }
 
 void bt_dtlb_clear(struct bt *bt)

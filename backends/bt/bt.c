@@ -116,6 +116,7 @@ static int set_state(struct vm *vm, const struct x86_state *s)
     bt_load_state(bt);
     if (vm->bus && vm->bus->set_tpr)
         vm->bus->set_tpr(vm->bus->opaque, s->cr8);
+    bt_follow_post(bt);
     /* RAM may have been written, too. */
     bt_cache_flush(bt);
     bt_dtlb_clear(bt);

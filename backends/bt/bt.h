@@ -90,6 +90,7 @@ struct bt_exit {
     uint8_t kind, mode;
     uint8_t len; /* of the instruction at pc */
     bool invlpg; /* BT_EXIT_STEP: INVLPG of the operand `store` */
+    bool simulated; /* BT_EXIT_STEP: because the access kept trapping */
     gva_t pc, target;
     uint32_t patch;  /* cache offset of a rel32, 0: none */
     uint32_t frag;   /* number of the fragment it belongs to */
@@ -221,6 +222,7 @@ struct bt {
     /* Cache offsets: the callout, where it has saved everything, its end, the
      * end of all stubs that are never flushed. */
     uint32_t callout, saved, callout_end, miss_off, fixed;
+    bool traced;            /* the last emulation wrote to a page table */
     bool missed;            /* the exit was BT_EXIT_MISS */
     bool flush;             /* all of the cache, before anything is entered */
 
@@ -322,11 +324,15 @@ bool bt_simulated(struct bt *bt, gva_t pc);
 void bt_adapt_fault(struct bt *bt, struct bt_frag *f);
 /* An emulated one would not have trapped. */
 void bt_adapt_quiet(struct bt *bt, const struct bt_exit *e);
+/* It would have trapped. */
+void bt_adapt_trapped(struct bt *bt, const struct bt_exit *e);
 void bt_dtlb_clear(struct bt *bt);
 
 /* ---- run.c ---- */
 int bt_run(struct vm *vm, struct vm_exit *exit);
 int bt_step(struct vm *vm, uint64_t n, struct vm_exit *exit);
+/* The POST port is read by cache code: know what it holds. */
+void bt_follow_post(struct bt *bt);
 void bt_load_state(struct bt *bt);  /* s to cpu */
 void bt_store_state(struct bt *bt); /* cpu to s */
 

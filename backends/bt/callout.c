@@ -52,13 +52,32 @@ static uint64_t load(const uint8_t *p, unsigned size)
     }
 }
 
-/* Whether the store changes nothing: then there is nothing to tell anyone. */
-static bool store_same(struct bt *bt, struct bt_exit *e)
+static void put(uint8_t *p, unsigned size, uint64_t v)
+{
+    switch (size) {
+    case 1:
+        *p = (uint8_t)v;
+        break;
+    case 2:
+        *(uint16_t __attribute__((may_alias)) *)p = (uint16_t)v;
+        break;
+    case 4:
+        *(uint32_t __attribute__((may_alias)) *)p = (uint32_t)v;
+        break;
+    default:
+        *(uint64_t __attribute__((may_alias)) *)p = v;
+    }
+}
+
+/* A store that changes nothing, or hits plain RAM after all. False: there is
+ * somebody to tell. */
+static bool do_store(struct bt *bt, struct bt_exit *e)
 {
     const struct bt_store *s = &bt->stores[e->store];
     gva_t va = operand_address(bt->cpu, &s->mem);
     uint64_t v, mask = s->size < 8 ? (1ull << 8 * s->size) - 1 : ~0ull;
     uint8_t *page;
+    bool traced;
     gpa_t gpa;
 
     if ((va & 4095) > 4096u - s->size)
@@ -68,13 +87,18 @@ static bool store_same(struct bt *bt, struct bt_exit *e)
         return false;
     v = s->reg == X86_NOREG ? (uint64_t)s->imm
                             : bt->cpu->gpr[s->reg] >> (s->high ? 8 : 0);
-    if (load(page + (va & 4095), s->size) != (v & mask))
-        return false;
-    if (!shadow_is_traced(bt->shadow, gpa))
+    traced = shadow_is_traced(bt->shadow, gpa);
+    if (load(page + (va & 4095), s->size) != (v & mask)) {
+        if (traced || shadow_is_code(bt->shadow, gpa))
+            return false;
+        put(page + (va & 4095), s->size, v);
+    }
+    if (traced) {
+        bt->vm.events.count[EV_FAULT_TRACE]++;
+        bt_adapt_trapped(bt, e);
+    } else {
         bt_adapt_quiet(bt, e);
-    else if (bt_adapt_find(bt, e->pc))
-        bt_adapt_find(bt, e->pc)->quiet = 0;
-    bt->vm.events.count[EV_FAULT_TRACE]++;
+    }
     return true;
 }
 
@@ -150,7 +174,7 @@ static uint64_t store(struct bt *bt, struct bt_exit *e)
     struct bt_frag *f;
 
     bt->cpu->rip = e->pc;
-    if (!store_same(bt, e))
+    if (!do_store(bt, e))
         return 0;
     bt->cpu->rip = e->target;
     if (bt->flush)

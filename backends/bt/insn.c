@@ -368,8 +368,13 @@ enum emitted emit_insn(struct emit *e, const struct unit_insn *i)
 
     if (emit_flow(e, i, &how) || emit_system(e, i, &how))
         return how;
-    if (x->has_mem && bt_simulated(e->bt, i->pc))
-        return emit_simulated(e, i) ? EMIT_NEXT : emit_step(e, i);
+    if (x->has_mem && bt_simulated(e->bt, i->pc)) {
+        if (emit_simulated(e, i))
+            return EMIT_NEXT;
+        emit_step(e, i);
+        e->bt->exits[e->bt->nexits - 1].simulated = true;
+        return EMIT_END;
+    }
     if (is_nop(x))
         return EMIT_NEXT;
     if (x->op == ZYDIS_MNEMONIC_LEA)

@@ -55,6 +55,7 @@ static void follow_writes(struct bt *bt, unsigned cpl)
     const struct interp_write *w;
     unsigned n = interp_stepper_writes(bt->stepper, &w);
 
+    bt->traced = n == INTERP_WRITES;
     if (n == INTERP_WRITES) { /* there may be more */
         shadow_flush(bt->shadow);
         bt->flush = true;
@@ -62,15 +63,17 @@ static void follow_writes(struct bt *bt, unsigned cpl)
         return;
     }
     for (unsigned k = 0; k < n; k++) {
-        if (shadow_is_traced(bt->shadow, w[k].gpa))
+        if (shadow_is_traced(bt->shadow, w[k].gpa)) {
+            bt->traced = true;
             bt_dtlb_clear(bt);
+        }
         shadow_written(bt->shadow, w[k].gpa, w[k].len, cpl);
         bt_cache_written(bt, w[k].gpa, w[k].len);
     }
 }
 
-/* The POST port is read by cache code: know what it holds. Nobody's exit. */
-static void follow_post(struct bt *bt)
+/* Nobody's exit. */
+void bt_follow_post(struct bt *bt)
 {
     const struct vm_bus *bus = bt->vm.bus;
     struct event_counters *ev = &bt->vm.events;
@@ -120,7 +123,7 @@ static enum verdict step(struct bt *bt)
     err = interp_step(bt->stepper, &bt->s, 1, bt->exit);
     bt->cpu->host.regs.fx = bt->s.fx;
     if (bt->vm.events.count[EV_EXIT_IO] != io)
-        follow_post(bt);
+        bt_follow_post(bt);
     return finish(bt, &before, cpl, err);
 }
 
@@ -257,6 +260,19 @@ static enum verdict system_call(struct bt *bt, uint64_t begin)
     return AGAIN;
 }
 
+/* An access that used to trap: does it still? */
+static enum verdict step_simulated(struct bt *bt, const struct bt_exit *e)
+{
+    const uint64_t *mmio = &bt->vm.events.count[EV_EXIT_MMIO], before = *mmio;
+    enum verdict v = step(bt);
+
+    if (bt->traced || *mmio != before)
+        bt_adapt_trapped(bt, e);
+    else
+        bt_adapt_quiet(bt, e);
+    return v;
+}
+
 static enum verdict left_cache(struct bt *bt)
 {
     struct bt_cpu *cpu = bt->cpu;
@@ -276,9 +292,9 @@ static enum verdict left_cache(struct bt *bt)
                              : cpu->gpr[s->mem.index] << s->mem.scale) +
                         (uint64_t)s->mem.disp);
         }
-        return step(bt);
+        return e->simulated ? step_simulated(bt, e) : step(bt);
     case BT_EXIT_STORE:
-        return step(bt);
+        return step_simulated(bt, e);
     case BT_EXIT_MISS:
         bt->missed = true;
         return AGAIN;
@@ -386,6 +402,25 @@ static enum verdict attend(struct bt *bt)
     return GO_ON;
 }
 
+/* The kernel's translations touch no FPU register, and FXSAVE forgets where the
+ * last x87 instruction was, on some CPUs: keep that. */
+static void enter(struct bt *bt)
+{
+    struct host_cpu *h = &bt->cpu->host;
+    struct x86_fx *fx = &h->regs.fx;
+    bool keep = bt->cpl != 3 && !bt->opt.user_translate;
+    uint64_t fip = fx->fip, fdp = fx->fdp;
+    uint16_t fop = fx->fop;
+
+    host_arm(h, bt->vm.deadline);
+    host_enter(h);
+    if (!keep)
+        return;
+    fx->fip = fip;
+    fx->fdp = fdp;
+    fx->fop = fop;
+}
+
 int bt_run(struct vm *vm, struct vm_exit *exit)
 {
     struct bt *bt = (struct bt *)vm;
@@ -405,8 +440,7 @@ int bt_run(struct vm *vm, struct vm_exit *exit)
             if (v != GO_ON)
                 continue;
         }
-        host_arm(h, vm->deadline);
-        host_enter(h);
+        enter(bt);
         v = handle(bt);
     }
     if (!exit->rip)

@@ -210,11 +210,21 @@ struct machine *machine_create_bare(const struct backend *backend,
                                     uint64_t ram_size, bool deterministic,
                                     char why[REASON_MAX])
 {
+    return machine_create_bare_with(backend, ram_size, deterministic, NULL,
+                                    why);
+}
+
+struct machine *machine_create_bare_with(const struct backend *backend,
+                                         uint64_t ram_size, bool deterministic,
+                                         const char *options,
+                                         char why[REASON_MAX])
+{
     static const struct device_class *const nothing[] = {NULL};
     const struct machine_config config = {
         .backend = backend,
         .ram_size = ram_size,
         .deterministic = deterministic,
+        .options = options,
     };
 
     return machine_assemble(&config, nothing, why);

@@ -82,6 +82,12 @@ struct machine *machine_create_bare(const struct backend *backend,
                                     uint64_t ram_size, bool deterministic,
                                     char why[REASON_MAX]);
 
+/* The same with options for the backend. */
+struct machine *machine_create_bare_with(const struct backend *backend,
+                                         uint64_t ram_size, bool deterministic,
+                                         const char *options,
+                                         char why[REASON_MAX]);
+
 /* Fills state with 64-bit mode at the given CPL: flat segments, EFER.LMA, CR4 as
  * the guest kernel sets it, and writes identity page tables for [0, 4 GiB) with
  * 2 MiB user-accessible pages at gpa tables (6 pages). Registers are zero. */

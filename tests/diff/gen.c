@@ -135,6 +135,10 @@ static void add_group(struct gen *g)
     enum form_class class;
     unsigned n;
 
+    if (rng_percent(&g->rng, g->mix.system)) {
+        gen_system(g);
+        return;
+    }
     if (pick < g->mix.integer) {
         class = FORM_INT;
     } else if (pick < g->mix.integer + g->mix.sse) {

@@ -58,4 +58,7 @@ void gen_form(struct gen *g, const struct form *f);
 /* A random group of control flow or stack instructions. */
 void gen_control(struct gen *g);
 
+/* A random group of instructions for CPL 0. */
+void gen_system(struct gen *g);
+
 #endif

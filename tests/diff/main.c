@@ -15,6 +15,7 @@ struct options {
     const struct backend *backend; /* NULL: the CPU against itself */
     uint64_t seed, instructions;
     unsigned chunk; /* see guest_run() */
+    bool kernel;    /* at CPL 0, against the interpreter */
     bool one;       /* just the stream with this seed */
     struct stream_mix mix;
 };
@@ -36,8 +37,17 @@ static const char *other_name(const struct options *o)
 
 static int run_cases(struct run *r, unsigned first, unsigned n, char *why)
 {
-    int err = native_run(r->in, r->cpu, first, n, why);
+    const char *options = guest_options;
+    int err;
 
+    if (r->opt->kernel) {
+        guest_options = NULL;
+        err = guest_run(backend_find("interp"), 0, r->in, r->cpu, first, n,
+                        why);
+        guest_options = options;
+    } else {
+        err = native_run(r->in, r->cpu, first, n, why);
+    }
     if (err)
         return err;
     if (!r->opt->backend)
@@ -132,6 +142,7 @@ static void generate(struct run *r, unsigned n)
             stream_generate(&r->streams[i], &r->in[i], seed++, &o->mix);
         } while (!stream_analyse(&r->streams[i]) ||
                  !stream_assemble(&r->streams[i], case_rip(i), &r->in[i]));
+        r->in[i].ring0 = o->kernel;
     }
 }
 
@@ -174,6 +185,8 @@ static int usage(void)
     fprintf(stderr,
             "usage: diff [-b BACKEND|cpu] [-n INSTRUCTIONS] [-s SEED]\n"
             "            [-1]               the stream with that seed only\n"
+            "            [-k]               at CPL 0, against the interpreter\n"
+            "            [-o OPTIONS]       for the backend\n"
             "            [-c N]             leave run() every N instructions\n"
             "            [-m INT,SSE,X87]   per cent of each kind\n");
     return 2;
@@ -183,7 +196,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "b:c:n:s:m:1")) >= 0) {
+    while ((c = getopt(argc, argv, "b:c:n:s:m:o:1k")) >= 0) {
         switch (c) {
         case 'b':
             o->backend = backend_find(optarg);
@@ -206,6 +219,13 @@ static bool parse_options(struct options *o, int argc, char **argv)
             break;
         case '1':
             o->one = true;
+            break;
+        case 'k':
+            o->kernel = true;
+            o->mix.system = 15;
+            break;
+        case 'o':
+            guest_options = optarg;
             break;
         default:
             return false;

@@ -7,7 +7,7 @@
 cases_OBJS = $(call obj,$(addprefix tests/diff/,compare.c guest.c native.c)) \
 	$(backend_OBJS)
 diff_OBJS  = $(call obj,$(addprefix tests/diff/,forms.c gen.c gen_control.c \
-	gen_form.c main.c stream.c))
+	gen_form.c gen_system.c main.c stream.c))
 
 .SECONDEXPANSION:
 $(O)/tests/diff: $$(diff_OBJS) $$(cases_OBJS)
@@ -23,6 +23,12 @@ test-diff: $(O)/tests/diff ## Random instructions, interpreter against the CPU
 	@$(O)/tests/diff -n 300000 -s $(SEED)
 	@$(O)/tests/diff -n 20000 -s $(SEED) -c 1
 	@$(O)/tests/diff -n 20000 -s $(SEED) -c 7
+	@$(O)/tests/diff -b bt -n 100000 -s $(SEED) -k
+	@$(O)/tests/diff -b bt -n 20000 -s $(SEED) -k -o bt-unit=1
+	@$(O)/tests/diff -b bt -n 20000 -s $(SEED) -k -o bt-chain=off
+	@$(O)/tests/diff -b bt -n 50000 -s $(SEED) -o bt-user=translate
+	@$(O)/tests/diff -b bt -n 50000 -s $(SEED)
+	@$(O)/tests/diff -b direct -n 50000 -s $(SEED)
 
 diff-long: $(O)/tests/diff ## The same for N instructions from SEED
 	@$(O)/tests/diff -n $(N) -s $(SEED)

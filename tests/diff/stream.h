@@ -41,6 +41,7 @@ struct stream {
 /* Per cent of each kind; the rest are control flow and the stack. */
 struct stream_mix {
     unsigned integer, sse, x87;
+    unsigned system; /* for CPL 0: interrupt flag, CR8, SWAPGS, ... */
 };
 
 /* A stream and the state it begins with, wholly determined by seed and mix:
