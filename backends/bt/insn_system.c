@@ -164,9 +164,9 @@ static void emit_swapgs(struct emit *e, const struct unit_insn *i)
 
     emit_save(e, RAX, CPU_SPILL(SPILL_RAX));
     emit_save(e, RCX, CPU_SPILL(SPILL_RCX));
+    emit_mark(e, e->insn, FIX_RAX | FIX_RCX);
     emit_load(e, RAX, CPU(gs_base));
     emit_load(e, RCX, CPU(kernel_gs_base));
-    emit_mark(e, e->insn, FIX_RAX | FIX_RCX);
     emit_save(e, RAX, CPU(kernel_gs_base));
     emit_mark(e, e->insn, FIX_RAX | FIX_RCX | FIX_SWAP);
     emit_save(e, RCX, CPU(gs_base));

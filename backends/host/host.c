@@ -179,7 +179,10 @@ void host_arm(struct host_cpu *h, uint64_t deadline)
 
 void host_kick(struct host_cpu *h)
 {
-    h->kicked = 1;
-    if (gettid() != thread)
+    /* One signal at a time: each that is queued takes a frame of the stack.
+     * Before the handlers are there it would end the process; the flag is seen
+     * by the first host_enter(). */
+    if (!__atomic_exchange_n(&h->kicked, 1, __ATOMIC_SEQ_CST) && claimed &&
+        gettid() != thread)
         syscall(SYS_tgkill, getpid(), thread, HOST_SIGNAL);
 }

@@ -57,6 +57,9 @@ int host_signals_install(void)
 
 void host_signals_remove(void)
 {
+    /* A last kick may still be on its way: it must not end the process. */
+    if (!before[FAULTS].handler)
+        before[FAULTS].handler = (void *)SIG_IGN;
     for (unsigned k = 0; installed && k <= FAULTS; k++)
         sys_sigaction(signal_number(k), &before[k], NULL);
     installed = false;
