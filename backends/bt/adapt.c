@@ -1,9 +1,9 @@
 /* Adaptation: accesses that keep trapping become callouts, and go back. */
 #include "bt.h"
 
-#define FAULTS     8    /* traps until an access is simulated */
+#define FAULTS 8 /* traps until an access is simulated */
 #define FAULTS_MAX 4096
-#define QUIET      64   /* emulations without need until it goes back */
+#define QUIET 64 /* emulations without need until it goes back */
 
 static unsigned slot(gva_t pc)
 {
@@ -67,8 +67,8 @@ void bt_adapt_quiet(struct bt *bt, const struct bt_exit *e)
     a->simulate = false;
     a->faults = 0;
     /* The next time it takes longer. */
-    a->limit = a->limit * 2 < FAULTS_MAX ? (uint16_t)(a->limit * 2)
-                                         : FAULTS_MAX;
+    a->limit =
+        a->limit * 2 < FAULTS_MAX ? (uint16_t)(a->limit * 2) : FAULTS_MAX;
     bt->vm.events.count[EV_BT_REVERT]++;
     drop_units(bt, &bt->frags[e->frag], e->pc);
 }

@@ -68,8 +68,7 @@ static int create(struct vm *vm, char why[REASON_MAX])
 
     if (vm->paging && strcmp(vm->paging, "shadow") &&
         strcmp(vm->paging, "trace")) {
-        snprintf(why, REASON_MAX, "bt has no paging policy \"%s\"",
-                 vm->paging);
+        snprintf(why, REASON_MAX, "bt has no paging policy \"%s\"", vm->paging);
         return -EINVAL;
     }
     err = bt_options_parse(bt, vm->options, why);

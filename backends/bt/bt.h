@@ -19,15 +19,15 @@
  * The cache is mapped a second time, rw-, where the translator writes. Code
  * grows up from its begin, stubs grow down from its end.
  */
-#define BT_ARENA      0x510000000000ull
-#define BT_TABLES     (BT_ARENA + (1u << 20))
-#define BT_CACHE      (BT_ARENA + (16u << 20))
+#define BT_ARENA 0x510000000000ull
+#define BT_TABLES (BT_ARENA + (1u << 20))
+#define BT_CACHE (BT_ARENA + (16u << 20))
 #define BT_CACHE_SIZE (16u << 20)
 
 /* Jump tables: the low 16 bits of a target's address choose an entry, the host
  * address of a stub that compares the rest. */
 #define BT_TABLE_ENTRIES 65536u
-#define BT_TABLE_SIZE    (BT_TABLE_ENTRIES * 8)
+#define BT_TABLE_SIZE (BT_TABLE_ENTRIES * 8)
 
 enum bt_mode { BT_KERNEL, BT_USER, BT_MODES };
 
@@ -35,8 +35,7 @@ enum bt_mode { BT_KERNEL, BT_USER, BT_MODES };
 
 /* RFLAGS that are always the host's own; what else user code on the bare CPU
  * changes without a trap. */
-#define BT_ARITH_FLAGS                                                         \
-    (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
+#define BT_ARITH_FLAGS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF)
 #define BT_USER_FLAGS (FL_NT | FL_AC | FL_ID)
 
 /* Registers that sequences spill, in the order of bt_cpu.spill. */
@@ -59,13 +58,14 @@ struct bt_cpu {
     uint32_t exit;      /* number of the exit taken */
     uint8_t post;       /* what the POST port reads */
     uint8_t pad[7];
-    uint64_t resume;    /* where the callout's way back jumps to */
+    uint64_t resume; /* where the callout's way back jumps to */
     struct bt *bt;
     uint64_t flag_stack[8]; /* PUSHF and POPF of cache code */
     uint8_t stack[16384] __attribute__((aligned(64))); /* of callouts */
 };
 
-/* ---- Exits ---------------------------------------------------------------- */
+/* ---- Exits ----------------------------------------------------------------
+ */
 
 enum bt_exit_kind {
     BT_EXIT_JUMP,    /* to `target`; may be chained at `patch` */
@@ -81,42 +81,44 @@ enum bt_exit_kind {
 struct bt_store {
     struct x86_mem mem;
     uint8_t size;
-    uint8_t reg;  /* X86_NOREG: imm */
+    uint8_t reg; /* X86_NOREG: imm */
     bool high;
     int64_t imm;
 };
 
 struct bt_exit {
     uint8_t kind, mode;
-    uint8_t len; /* of the instruction at pc */
-    bool invlpg; /* BT_EXIT_STEP: INVLPG of the operand `store` */
+    uint8_t len;    /* of the instruction at pc */
+    bool invlpg;    /* BT_EXIT_STEP: INVLPG of the operand `store` */
     bool simulated; /* BT_EXIT_STEP: because the access kept trapping */
     gva_t pc, target;
-    uint32_t patch;  /* cache offset of a rel32, 0: none */
-    uint32_t frag;   /* number of the fragment it belongs to */
-    uint64_t next;   /* BT_EXIT_STORE: host address behind it, 0: not yet */
-    uint32_t store;  /* number of the struct bt_store */
+    uint32_t patch; /* cache offset of a rel32, 0: none */
+    uint32_t frag;  /* number of the fragment it belongs to */
+    uint64_t next;  /* BT_EXIT_STORE: host address behind it, 0: not yet */
+    uint32_t store; /* number of the struct bt_store */
 };
 
-/* ---- Fragments ------------------------------------------------------------- */
+/* ---- Fragments -------------------------------------------------------------
+ */
 
 /* Where in a sequence the guest's state is not what the registers say. */
-#define FIX_RAX    0x01u /* in spill[] */
-#define FIX_RCX    0x02u
-#define FIX_RDX    0x04u
-#define FIX_RSP    0x08u
-#define FIX_MORE   0xf0u /* one of: */
+#define FIX_RAX 0x01u /* in spill[] */
+#define FIX_RCX 0x02u
+#define FIX_RDX 0x04u
+#define FIX_RSP 0x08u
+#define FIX_MORE 0xf0u   /* one of: */
 #define FIX_RSP_P8 0x10u /* RSP is 8 too low */
 #define FIX_RSP_M8 0x20u /* RSP is 8 too high */
-#define FIX_RDI    0x30u /* RDI is SHADOW_DELTA too high */
-#define FIX_FLAGS  0x40u /* arithmetic flags are packed in AX */
+#define FIX_RDI 0x30u    /* RDI is SHADOW_DELTA too high */
+#define FIX_FLAGS 0x40u  /* arithmetic flags are packed in AX */
 #define FIX_FLAGS7 0x50u /* the same, OF already moved to bit 7 of AL */
-#define FIX_SWAP   0x60u /* SWAPGS is half done: RCX is the old kernel_gs_base */
+#define FIX_SWAP 0x60u   /* SWAPGS is half done: RCX is the old kernel_gs_base \
+                          */
 #define FIX_TARGET 0x70u /* RIP is in RCX */
 #define FIX_OFFSET 0x80u /* RIP is RCX plus the fragment's */
-#define FIX_FLSTK  0x90u /* flags are on top of flag_stack */
-#define FIX_TAKEN  0xa0u /* RIP is the target of the branch at the end */
-#define FIX_POPF   0xb0u /* FLSTK, and the spilled RSP is 8 too low */
+#define FIX_FLSTK 0x90u  /* flags are on top of flag_stack */
+#define FIX_TAKEN 0xa0u  /* RIP is the target of the branch at the end */
+#define FIX_POPF 0xb0u   /* FLSTK, and the spilled RSP is 8 too low */
 
 struct bt_map {
     uint32_t off; /* in the cache: from here on */
@@ -128,35 +130,36 @@ struct bt_map {
 
 struct bt_frag {
     gva_t pc;
-    gpa_t page;         /* of its first byte */
-    gpa_t page2;        /* of its last; BT_NO_PAGE: the same. Such a unit is one
-                           instruction */
+    gpa_t page;  /* of its first byte */
+    gpa_t page2; /* of its last; BT_NO_PAGE: the same. Such a unit is one
+                    instruction */
     uint32_t begin, body, end; /* cache offsets; begin is that of the stub,
                                   where it precedes the body */
-    uint32_t stub; /* its indirect entry, 0: none yet */
+    uint32_t stub;             /* its indirect entry, 0: none yet */
     uint8_t stub_sub, stub_miss, stub_ok; /* in it: RCX is an offset behind the
                         first, the target again at the second, equal at the
                         third */
-    uint32_t map;       /* first entry in bt->maps */
+    uint32_t map;                         /* first entry in bt->maps */
     uint16_t nmap;
     uint8_t n, mode;
     bool dead;
     bool swaps; /* begins with SWAPGS, so the FS base it is entered with doesn't
                    matter */
-    bool global;        /* its mapping survives CR3 loads */
-    gva_t taken;        /* target of a LOOP at its end */
-    uint64_t sti;       /* bit n: instruction n follows STI */
+    bool global;                  /* its mapping survives CR3 loads */
+    gva_t taken;                  /* target of a LOOP at its end */
+    uint64_t sti;                 /* bit n: instruction n follows STI */
     uint8_t off[BT_UNIT_MAX + 1]; /* of the instructions; the last is the end */
     uint32_t hash_next, page_next, page2_next;
 };
 
-/* ---- Adaptation ------------------------------------------------------------ */
+/* ---- Adaptation ------------------------------------------------------------
+ */
 
 struct bt_adapt {
     gva_t pc; /* 0: free */
     uint16_t faults;
-    uint16_t quiet;     /* emulations in a row that would not have trapped */
-    uint16_t limit;     /* of faults */
+    uint16_t quiet; /* emulations in a row that would not have trapped */
+    uint16_t limit; /* of faults */
     bool simulate;
 };
 #define BT_ADAPT_SIZE 4096
@@ -187,7 +190,7 @@ struct bt_code_page {
 #define BT_HASH_SIZE 16384
 #define BT_FRAGS_MAX 65536u
 #define BT_EXITS_MAX 262144u
-#define BT_MAPS_MAX  1048576u
+#define BT_MAPS_MAX 1048576u
 #define BT_STORES_MAX 16384u
 
 struct bt {
@@ -195,7 +198,7 @@ struct bt {
     struct x86_state s; /* all but what bt_cpu holds */
     unsigned cpl;
     struct bt_cpu *cpu;
-    uint8_t *rw; /* the cache, for writing */
+    uint8_t *rw;          /* the cache, for writing */
     uint32_t code, stubs; /* offsets: end of code, begin of stubs */
     struct bt_options opt;
     struct shadow *shadow;
@@ -208,23 +211,23 @@ struct bt {
     struct bt_store *stores;
     uint32_t nfrags, nexits, nmaps, nstores;
     uint32_t hash[BT_HASH_SIZE];
-    uint32_t *page_frags;   /* by guest page number */
-    uint32_t *stub_owner;   /* by cache offset / BT_STUB: exit number, or
-                               fragment | BT_OWNER_FRAG */
+    uint32_t *page_frags; /* by guest page number */
+    uint32_t *stub_owner; /* by cache offset / BT_STUB: exit number, or
+                             fragment | BT_OWNER_FRAG */
     struct bt_code_page code_pages[BT_CODE_PAGES];
     unsigned ncode_pages;
-    uint32_t tail;          /* fragment whose closing jump ends the code, or 0 */
-    uint32_t tail_exit;     /* that jump's exit */
+    uint32_t tail;      /* fragment whose closing jump ends the code, or 0 */
+    uint32_t tail_exit; /* that jump's exit */
     uint16_t *table_used[BT_MODES]; /* entries that don't say miss */
     unsigned table_count[BT_MODES];
     uint32_t *table_frags[BT_MODES]; /* the fragments the entries lead to */
-    uint64_t miss;          /* host address: where empty table entries lead */
+    uint64_t miss; /* host address: where empty table entries lead */
     /* Cache offsets: the callout, where it has saved everything, its end, the
      * end of all stubs that are never flushed. */
     uint32_t callout, saved, callout_end, miss_off, fixed;
-    bool traced;            /* the last emulation wrote to a page table */
-    bool missed;            /* the exit was BT_EXIT_MISS */
-    bool flush;             /* all of the cache, before anything is entered */
+    bool traced; /* the last emulation wrote to a page table */
+    bool missed; /* the exit was BT_EXIT_MISS */
+    bool flush;  /* all of the cache, before anything is entered */
 
     struct bt_adapt adapt[BT_ADAPT_SIZE];
     struct bt_dtlb dtlb[BT_DTLB_SIZE];
@@ -242,8 +245,7 @@ static inline enum bt_mode bt_mode(const struct bt *bt)
 }
 
 /* The next fragment with code in this page, behind number n. */
-static inline uint32_t bt_page_next(const struct bt *bt, uint32_t n,
-                                    gpa_t page)
+static inline uint32_t bt_page_next(const struct bt *bt, uint32_t n, gpa_t page)
 {
     const struct bt_frag *f = &bt->frags[n];
 
@@ -267,8 +269,7 @@ void bt_cache_flush(struct bt *bt);
 bool bt_cache_room(const struct bt *bt);
 /* Known fragment of pc in the mode, or NULL. User fragments are known by the
  * page they came from. */
-struct bt_frag *bt_find(struct bt *bt, gva_t pc, enum bt_mode mode,
-                        gpa_t page);
+struct bt_frag *bt_find(struct bt *bt, gva_t pc, enum bt_mode mode, gpa_t page);
 void bt_cache_add(struct bt *bt, struct bt_frag *f);
 /* Its code is out of date: whoever comes to it leaves the cache. */
 void bt_frag_kill(struct bt *bt, struct bt_frag *f);

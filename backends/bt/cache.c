@@ -41,8 +41,7 @@ static int map_arena(struct bt *bt)
         !place(BT_ARENA, (sizeof(struct bt_cpu) + 4095) & ~4095ul, rw, anon,
                -1) ||
         !place(BT_TABLES, BT_MODES * BT_TABLE_SIZE, rw, anon, -1) ||
-        !place(BT_CACHE, BT_CACHE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED,
-               fd))
+        !place(BT_CACHE, BT_CACHE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd))
         err = -errno;
     bt->rw = mmap(NULL, BT_CACHE_SIZE, rw, MAP_SHARED, fd, 0);
     if (bt->rw == MAP_FAILED) {
@@ -151,15 +150,15 @@ void bt_cache_flush(struct bt *bt)
     bt->flush = false;
 }
 
-/* ---- Finding -------------------------------------------------------------------- */
+/* ---- Finding
+ * -------------------------------------------------------------------- */
 
 static unsigned hash(gva_t pc, enum bt_mode mode)
 {
     return (unsigned)((pc ^ pc >> 14 ^ (uint64_t)mode << 7) % BT_HASH_SIZE);
 }
 
-struct bt_frag *bt_find(struct bt *bt, gva_t pc, enum bt_mode mode,
-                        gpa_t page)
+struct bt_frag *bt_find(struct bt *bt, gva_t pc, enum bt_mode mode, gpa_t page)
 {
     uint32_t n = bt->hash[hash(pc, mode)];
 
@@ -211,7 +210,8 @@ void bt_cache_add(struct bt *bt, struct bt_frag *f)
     *page = n;
 }
 
-/* ---- Linking --------------------------------------------------------------------- */
+/* ---- Linking
+ * --------------------------------------------------------------------- */
 
 void bt_chain(struct bt *bt, struct bt_exit *e, const struct bt_frag *to)
 {
@@ -228,13 +228,13 @@ void bt_table_set(struct bt *bt, struct bt_frag *f)
     if (!f->stub)
         bt_stub_entry(bt, f);
     if (*entry == bt->miss)
-        bt->table_used[f->mode][bt->table_count[f->mode]++] =
-            (uint16_t)f->pc;
+        bt->table_used[f->mode][bt->table_count[f->mode]++] = (uint16_t)f->pc;
     *entry = bt_host(f->stub);
     bt->table_frags[f->mode][f->pc & 0xffff] = (uint32_t)(f - bt->frags);
 }
 
-/* ---- Dropping -------------------------------------------------------------------- */
+/* ---- Dropping
+ * -------------------------------------------------------------------- */
 
 static void unhash(struct bt *bt, const struct bt_frag *f)
 {

@@ -6,7 +6,8 @@ struct walk_regs bt_walk_regs(const struct bt *bt)
     return (struct walk_regs){bt->s.cr0, bt->s.cr3, bt->s.cr4, bt->s.efer};
 }
 
-/* ---- Stores that keep being emulated ------------------------------------------ */
+/* ---- Stores that keep being emulated
+ * ------------------------------------------ */
 
 static uint8_t *data_page(struct bt *bt, gva_t va, gpa_t *gpa)
 {
@@ -102,7 +103,8 @@ static bool do_store(struct bt *bt, struct bt_exit *e)
     return true;
 }
 
-/* ---- Ways through -------------------------------------------------------------- */
+/* ---- Ways through
+ * -------------------------------------------------------------- */
 
 bool bt_user_whole(struct bt *bt, const struct bt_frag *f)
 {
@@ -147,8 +149,8 @@ static uint64_t jump(struct bt *bt, struct bt_exit *e)
     /* User code is chained within a page, whose mapping is the same for both
      * ends. */
     if (bt->opt.chain && e->patch &&
-        (e->mode == BT_KERNEL || (!((e->pc ^ e->target) & ~0xfffull) &&
-                                  f->page2 == BT_NO_PAGE)))
+        (e->mode == BT_KERNEL ||
+         (!((e->pc ^ e->target) & ~0xfffull) && f->page2 == BT_NO_PAGE)))
         bt_chain(bt, e, f);
     return bt_host(f->body);
 }
@@ -185,7 +187,8 @@ static uint64_t store(struct bt *bt, struct bt_exit *e)
     return f ? bt_host(f->body) : 0;
 }
 
-/* ---- System calls ---------------------------------------------------------------- */
+/* ---- System calls
+ * ---------------------------------------------------------------- */
 
 static void set_flags(struct bt_cpu *cpu, uint64_t flags)
 {
@@ -198,10 +201,10 @@ static void set_flat(struct bt *bt, unsigned cs, unsigned ss, unsigned dpl)
 {
     struct x86_seg *seg = bt->s.seg;
 
-    seg[CS] = (struct x86_seg){.sel = (uint16_t)cs, .limit = ~0u,
-                               .attr = 0xa09b | dpl << 5};
-    seg[SS] = (struct x86_seg){.sel = (uint16_t)ss, .limit = ~0u,
-                               .attr = 0xc093 | dpl << 5};
+    seg[CS] = (struct x86_seg){
+        .sel = (uint16_t)cs, .limit = ~0u, .attr = 0xa09b | dpl << 5};
+    seg[SS] = (struct x86_seg){
+        .sel = (uint16_t)ss, .limit = ~0u, .attr = 0xc093 | dpl << 5};
     bt->cpl = dpl;
     bt->vm.events.count[EV_EXIT_SYSCALL]++;
     bt->vm.retired++;
@@ -228,8 +231,8 @@ bool bt_enter_kernel(struct bt *bt, uint64_t next)
 /* False: the interpreter says what is wrong. */
 static bool leave_kernel(struct bt *bt)
 {
-    const uint64_t all = BT_ARITH_FLAGS | FL_IF | FL_TF | FL_IOPL | FL_NT |
-                         FL_AC | FL_ID;
+    const uint64_t all =
+        BT_ARITH_FLAGS | FL_IF | FL_TF | FL_IOPL | FL_NT | FL_AC | FL_ID;
     struct bt_cpu *cpu = bt->cpu;
     unsigned base = bt->s.star >> 48;
 
@@ -285,8 +288,8 @@ uint64_t bt_callout(struct bt_cpu *cpu)
     struct bt_exit *e = &bt->exits[cpu->exit];
 
     if (bt->cpl == 3)
-        cpu->sys_flags = (cpu->sys_flags & ~BT_USER_FLAGS) |
-                         (cpu->rflags & BT_USER_FLAGS);
+        cpu->sys_flags =
+            (cpu->sys_flags & ~BT_USER_FLAGS) | (cpu->rflags & BT_USER_FLAGS);
     switch (e->kind) {
     case BT_EXIT_JUMP:
         return jump(bt, e);

@@ -174,7 +174,8 @@ uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target);
 /* The unit's indirect entry, which leads on into what is emitted next. */
 void emit_entry_inline(struct emit *e);
 
-/* ---- One instruction ------------------------------------------------------ */
+/* ---- One instruction ------------------------------------------------------
+ */
 
 struct unit_insn {
     struct x86_insn x;
@@ -191,15 +192,13 @@ enum emitted {
 enum emitted emit_insn(struct emit *e, const struct unit_insn *i);
 enum emitted emit_step(struct emit *e, const struct unit_insn *i);
 /* The instruction's bytes with the memory operand in the guest's view. False:
- * it can't be done. opcode >= 0 and reg replace the opcode by a one-byte one with
- * that register (64 bits). */
+ * it can't be done. opcode >= 0 and reg replace the opcode by a one-byte one
+ * with that register (64 bits). */
 bool emit_copy(struct emit *e, const struct unit_insn *i);
 /* mov reg, the instruction's 64-bit memory operand. */
-bool emit_load_operand(struct emit *e, unsigned reg,
-                       const struct unit_insn *i);
+bool emit_load_operand(struct emit *e, unsigned reg, const struct unit_insn *i);
 /* insn_flow.c, insn_system.c: true if it was one of theirs. */
 bool emit_flow(struct emit *e, const struct unit_insn *i, enum emitted *how);
-bool emit_system(struct emit *e, const struct unit_insn *i,
-                 enum emitted *how);
+bool emit_system(struct emit *e, const struct unit_insn *i, enum emitted *how);
 
 #endif

@@ -4,8 +4,17 @@
 static bool is_prefix(uint8_t b)
 {
     switch (b) {
-    case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
-    case 0x66: case 0x67: case 0xf0: case 0xf2: case 0xf3:
+    case 0x26:
+    case 0x2e:
+    case 0x36:
+    case 0x3e:
+    case 0x64:
+    case 0x65:
+    case 0x66:
+    case 0x67:
+    case 0xf0:
+    case 0xf2:
+    case 0xf3:
         return true;
     }
     return false;
@@ -105,8 +114,7 @@ bool emit_copy(struct emit *e, const struct unit_insn *i)
     return true;
 }
 
-bool emit_load_operand(struct emit *e, unsigned reg,
-                       const struct unit_insn *i)
+bool emit_load_operand(struct emit *e, unsigned reg, const struct unit_insn *i)
 {
     const struct x86_insn *x = &i->x;
     int view = view_prefix(e, x);
@@ -118,9 +126,9 @@ bool emit_load_operand(struct emit *e, unsigned reg,
     if (view)
         emit8(e, (unsigned)view);
     emit8(e, 0x48 | (reg & 8 ? 4 : 0) |
-                 (rip_relative(x) ? 0
-                                  : (unsigned)(x->zi.raw.rex.X << 1 |
-                                               x->zi.raw.rex.B)));
+                 (rip_relative(x)
+                      ? 0
+                      : (unsigned)(x->zi.raw.rex.X << 1 | x->zi.raw.rex.B)));
     emit8(e, 0x8b);
     copy_operand(e, i, reg);
     return true;
@@ -140,7 +148,8 @@ enum emitted emit_step(struct emit *e, const struct unit_insn *i)
     return EMIT_END;
 }
 
-/* ---- Kinds ------------------------------------------------------------------ */
+/* ---- Kinds ------------------------------------------------------------------
+ */
 
 /* General registers, flags and one memory operand at most. */
 static bool is_plain(const struct x86_insn *x)
@@ -154,8 +163,7 @@ static bool is_plain(const struct x86_insn *x)
     case ZYDIS_MNEMONIC_BSR: /* F3 means nothing to the guest's CPU */
         return !(x->zi.attributes &
                  (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE)) &&
-               x->zi.raw.prefix_count <= (x->zi.raw.rex.W ? 2 : 1) &&
-               !x->rep;
+               x->zi.raw.prefix_count <= (x->zi.raw.rex.W ? 2 : 1) && !x->rep;
     case ZYDIS_MNEMONIC_MOV:
     case ZYDIS_MNEMONIC_MOVZX:
     case ZYDIS_MNEMONIC_MOVSX:

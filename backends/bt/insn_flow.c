@@ -85,8 +85,8 @@ static enum emitted emit_call(struct emit *e, const struct unit_insn *i)
     const struct x86_insn *x = &i->x;
 
     if (x->opnd[0].kind != OPND_IMM) {
-        if (x->opnd[0].kind == OPND_PTR || x->zi.meta.branch_type ==
-                                               ZYDIS_BRANCH_TYPE_FAR)
+        if (x->opnd[0].kind == OPND_PTR ||
+            x->zi.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
             return emit_step(e, i);
         return emit_indirect(e, i, true);
     }
@@ -117,11 +117,11 @@ static enum emitted emit_short(struct emit *e, const struct unit_insn *i,
 static int condition(const struct x86_insn *x)
 {
     static const uint16_t mnemonics[16] = {
-        ZYDIS_MNEMONIC_JO, ZYDIS_MNEMONIC_JNO,  ZYDIS_MNEMONIC_JB,
-        ZYDIS_MNEMONIC_JNB, ZYDIS_MNEMONIC_JZ,  ZYDIS_MNEMONIC_JNZ,
-        ZYDIS_MNEMONIC_JBE, ZYDIS_MNEMONIC_JNBE, ZYDIS_MNEMONIC_JS,
-        ZYDIS_MNEMONIC_JNS, ZYDIS_MNEMONIC_JP,  ZYDIS_MNEMONIC_JNP,
-        ZYDIS_MNEMONIC_JL,  ZYDIS_MNEMONIC_JNL, ZYDIS_MNEMONIC_JLE,
+        ZYDIS_MNEMONIC_JO,   ZYDIS_MNEMONIC_JNO,  ZYDIS_MNEMONIC_JB,
+        ZYDIS_MNEMONIC_JNB,  ZYDIS_MNEMONIC_JZ,   ZYDIS_MNEMONIC_JNZ,
+        ZYDIS_MNEMONIC_JBE,  ZYDIS_MNEMONIC_JNBE, ZYDIS_MNEMONIC_JS,
+        ZYDIS_MNEMONIC_JNS,  ZYDIS_MNEMONIC_JP,   ZYDIS_MNEMONIC_JNP,
+        ZYDIS_MNEMONIC_JL,   ZYDIS_MNEMONIC_JNL,  ZYDIS_MNEMONIC_JLE,
         ZYDIS_MNEMONIC_JNLE,
     };
 
@@ -158,8 +158,7 @@ bool emit_flow(struct emit *e, const struct unit_insn *i, enum emitted *how)
         *how = emit_call(e, i);
         return true;
     case ZYDIS_MNEMONIC_RET:
-        if (x->zi.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
-            x->opsize != 8)
+        if (x->zi.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR || x->opsize != 8)
             *how = emit_step(e, i);
         else
             emit_return(e, x->opnd[0].kind == OPND_IMM

@@ -3,7 +3,8 @@
 
 #include "../../guest/abi/abi.h"
 
-/* ---- Interrupt flag ---------------------------------------------------------- */
+/* ---- Interrupt flag
+ * ---------------------------------------------------------- */
 
 static void emit_cli(struct emit *e)
 {
@@ -62,7 +63,8 @@ static void emit_pushf(struct emit *e)
 }
 
 /* Anything but arithmetic flags, DF and IF goes the long way, as does turning
- * interrupts on while one is pending. The flags are free: POPF replaces them. */
+ * interrupts on while one is pending. The flags are free: POPF replaces them.
+ */
 static void emit_popf(struct emit *e, const struct unit_insn *i)
 {
     uint8_t *odd, *quiet, *ready, *done;
@@ -73,10 +75,10 @@ static void emit_popf(struct emit *e, const struct unit_insn *i)
     emit_mark(e, e->insn, FIX_RCX);
     emit8(e, 0xf7), emit8(e, 0xc1); /* test ecx, imm32 */
     emit32(e, ~(uint32_t)(BT_ARITH_FLAGS | FL_IF | 2));
-    emit8(e, 0x75), odd = e->p, emit8(e, 0); /* jnz odd */
+    emit8(e, 0x75), odd = e->p, emit8(e, 0);        /* jnz odd */
     emit8(e, 0x48), emit8(e, 0x83), emit8(e, 0x3d); /* cmp [sys_flags], 2 */
     emit_rip(e, CPU(sys_flags), 1), emit8(e, 2);
-    emit8(e, 0x75), ready = e->p, emit8(e, 0); /* jne odd */
+    emit8(e, 0x75), ready = e->p, emit8(e, 0);   /* jne odd */
     emit8(e, 0xf6), emit8(e, 0xc5), emit8(e, 2); /* test ch, IF */
     emit8(e, 0x74), quiet = e->p, emit8(e, 0);
     emit8(e, 0x83), emit8(e, 0x3d); /* cmp dword [attention], 0 */
@@ -94,8 +96,8 @@ static void emit_popf(struct emit *e, const struct unit_insn *i)
     emit_here(e, done);
     emit_flag_stack(e);
     emit_mark(e, e->insn, FIX_RCX | FIX_RSP);
-    emit8(e, 0x51);                  /* push rcx */
-    emit8(e, 0x81), emit8(e, 0xe1);  /* and ecx, IF */
+    emit8(e, 0x51);                 /* push rcx */
+    emit8(e, 0x81), emit8(e, 0xe1); /* and ecx, IF */
     emit32(e, FL_IF);
     emit_save(e, RCX, CPU(vif));
     emit_mark(e, e->insn + 1, FIX_RCX | FIX_RSP | FIX_POPF);
@@ -108,7 +110,8 @@ static void emit_popf(struct emit *e, const struct unit_insn *i)
     emit_mark(e, e->insn + 1, 0);
 }
 
-/* ---- CR8 ---------------------------------------------------------------------- */
+/* ---- CR8
+ * ---------------------------------------------------------------------- */
 
 /* Raising the priority, or lowering it to where the APIC believes it to be, can
  * make no interrupt deliverable: the APIC hears of it later. */
@@ -155,7 +158,8 @@ static void emit_write_cr8(struct emit *e, const struct unit_insn *i)
     emit_here(e, done);
 }
 
-/* ---- SWAPGS --------------------------------------------------------------------- */
+/* ---- SWAPGS
+ * --------------------------------------------------------------------- */
 
 /* The host's FS base follows, unless SYSRET does next: that sets it anyhow. */
 static void emit_swapgs(struct emit *e, const struct unit_insn *i)
@@ -186,8 +190,8 @@ static void emit_swapgs(struct emit *e, const struct unit_insn *i)
 
 static bool is_post_read(const struct x86_insn *x)
 {
-    return x->op == ZYDIS_MNEMONIC_IN && x->nops >= 2 &&
-           x->opnd[0].size == 1 && x->opnd[1].kind == OPND_IMM &&
+    return x->op == ZYDIS_MNEMONIC_IN && x->nops >= 2 && x->opnd[0].size == 1 &&
+           x->opnd[1].kind == OPND_IMM &&
            (x->opnd[1].imm & 0xff) == TM_PORT_POST;
 }
 
@@ -215,8 +219,7 @@ static bool system_kernel(struct emit *e, const struct unit_insn *i,
     case ZYDIS_MNEMONIC_SYSRET:
         if (!x->zi.raw.rex.W)
             break;
-        emit_leave(e, emit_exit_new(e, BT_EXIT_SYSRET, i->pc,
-                                    i->pc + x->len));
+        emit_leave(e, emit_exit_new(e, BT_EXIT_SYSRET, i->pc, i->pc + x->len));
         *how = EMIT_END;
         return true;
     case ZYDIS_MNEMONIC_RDTSC: /* the guest's TSC is the host's */
@@ -252,8 +255,7 @@ static bool system_user(struct emit *e, const struct unit_insn *i,
 
     switch (x->op) {
     case ZYDIS_MNEMONIC_SYSCALL:
-        emit_leave(e, emit_exit_new(e, BT_EXIT_SYSCALL, i->pc,
-                                    i->pc + x->len));
+        emit_leave(e, emit_exit_new(e, BT_EXIT_SYSCALL, i->pc, i->pc + x->len));
         *how = EMIT_END;
         return true;
     case ZYDIS_MNEMONIC_BSF:
@@ -302,8 +304,7 @@ step:
     return true;
 }
 
-bool emit_system(struct emit *e, const struct unit_insn *i,
-                 enum emitted *how)
+bool emit_system(struct emit *e, const struct unit_insn *i, enum emitted *how)
 {
     *how = EMIT_NEXT;
     return e->mode == BT_USER ? system_user(e, i, how)

@@ -1,4 +1,5 @@
-/* The run loop: into the cache or the user's own code, and what brings it back. */
+/* The run loop: into the cache or the user's own code, and what brings it back.
+ */
 #include "bt.h"
 
 #include <stdio.h>
@@ -10,7 +11,8 @@
 /* What a part of the run loop says: go on, leave run(), or begin anew. */
 enum verdict { GO_ON, LEAVE, AGAIN };
 
-/* ---- State --------------------------------------------------------------------- */
+/* ---- State
+ * --------------------------------------------------------------------- */
 
 static unsigned state_cpl(const struct x86_state *s)
 {
@@ -48,7 +50,8 @@ void bt_store_state(struct bt *bt)
     s->kernel_gs_base = cpu->kernel_gs_base;
 }
 
-/* ---- Emulation -------------------------------------------------------------------- */
+/* ---- Emulation
+ * -------------------------------------------------------------------- */
 
 static void follow_writes(struct bt *bt, unsigned cpl)
 {
@@ -144,7 +147,8 @@ static enum verdict deliver(struct bt *bt, int vector, bool trap,
     return finish(bt, &before, 0, err);
 }
 
-/* ---- Traps -------------------------------------------------------------------------- */
+/* ---- Traps
+ * -------------------------------------------------------------------------- */
 
 static struct bt_frag *trapped_fragment(struct bt *bt)
 {
@@ -338,7 +342,8 @@ static enum verdict handle(struct bt *bt)
     }
 }
 
-/* ---- Entering ----------------------------------------------------------------------- */
+/* ---- Entering
+ * ----------------------------------------------------------------------- */
 
 /* Registers for host_enter(). AGAIN: the instruction was interpreted. */
 static enum verdict prepare(struct bt *bt)
@@ -395,8 +400,8 @@ static enum verdict attend(struct bt *bt)
         bt->exit->kind = bt->cpu->vif ? EXIT_HLT : EXIT_HLT_DEAD;
         return LEAVE;
     }
-    /* CPL 3 can't set the host's CR0.TS. Where the guest did, its user code gets
-     * the #NM at once, before it is known to touch the FPU. */
+    /* CPL 3 can't set the host's CR0.TS. Where the guest did, its user code
+     * gets the #NM at once, before it is known to touch the FPU. */
     if (bt->s.cr0 & CR0_TS && bt->cpl == 3)
         return deliver(bt, VEC_NM, false, false, 0);
     return GO_ON;

@@ -67,7 +67,8 @@ uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target)
     return n;
 }
 
-/* ---- The indirect entry ------------------------------------------------------ */
+/* ---- The indirect entry
+ * ------------------------------------------------------ */
 
 /* RCX += v; RAX is free. */
 static void add_rcx(struct emit *e, uint64_t v)
@@ -117,7 +118,8 @@ void bt_stub_entry(struct bt *bt, struct bt_frag *f)
     emit_jmp(&e, f->body);
 }
 
-/* ---- The callout --------------------------------------------------------------- */
+/* ---- The callout
+ * --------------------------------------------------------------- */
 
 static void emit_set8(struct emit *e, uint64_t at, unsigned v)
 {
@@ -150,9 +152,9 @@ static void emit_callout(struct bt *bt, struct emit *e)
     emit_set8(e, CPU(host.in_guest), 0);
     bt->saved = emit_off(e);
     emit_lea_cpu(e, RSP, CPU(stack) + sizeof(bt->cpu->stack));
-    emit8(e, 0x9c); /* pushfq */
+    emit8(e, 0x9c);                                              /* pushfq */
     emit8(e, 0x8f), emit8(e, 0x05), emit_rip(e, CPU(rflags), 0); /* pop */
-    emit8(e, 0xfc); /* cld */
+    emit8(e, 0xfc);                                              /* cld */
     emit_lea_cpu(e, RDI, BT_ARENA);
     emit_imm(e, RAX, (uintptr_t)bt_callout);
     emit8(e, 0xff), emit8(e, 0xd0); /* call rax */
@@ -164,7 +166,7 @@ static void emit_callout(struct bt *bt, struct emit *e)
     emit_rip(e, CPU(host.kicked), 1), emit8(e, 0);
     emit8(e, 0x0f), emit8(e, 0x85), kicked = emit_off(e), emit32(e, 0);
     emit8(e, 0xff), emit8(e, 0x35), emit_rip(e, CPU(rflags), 0); /* push */
-    emit8(e, 0x9d); /* popfq */
+    emit8(e, 0x9d);                                              /* popfq */
     for (unsigned r = 0; r < 16; r++)
         emit_load(e, r, CPU_GPR(r));
     emit8(e, 0xff), emit8(e, 0x25), emit_rip(e, CPU(resume), 0); /* jmp */

@@ -5,7 +5,8 @@
 
 #define AHEAD 3 /* units translated before they are asked for */
 
-/* ---- Where code comes from -------------------------------------------------- */
+/* ---- Where code comes from --------------------------------------------------
+ */
 
 static bool walk_code(struct bt *bt, gva_t pc, enum bt_mode mode,
                       struct walk_result *r)
@@ -80,7 +81,8 @@ void bt_revalidate_page(struct bt *bt, gva_t va)
     bt_dtlb_clear(bt);
 }
 
-/* ---- The unit ----------------------------------------------------------------- */
+/* ---- The unit
+ * ----------------------------------------------------------------- */
 
 /* Where the unit before falls through to this one, its closing jump goes. */
 static void elide_jump(struct bt *bt, gva_t pc, enum bt_mode mode)
@@ -127,7 +129,6 @@ static void close_unit(struct emit *e, gva_t pc, gva_t next)
 {
     struct bt *bt = e->bt;
 
-    emit_mark(e, e->insn, 0);
     bt->tail_exit = emit_branch(e, -1, pc, next);
     bt->tail = (uint32_t)(e->f - bt->frags);
 }
@@ -175,6 +176,8 @@ static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit,
     f->off[f->n] = (uint8_t)(i.pc - pc);
     if (!f->n)
         return 0;
+    if (how == EMIT_NEXT)
+        emit_mark(e, e->insn, 0);
     /* Room for the jump that bt_frag_kill() may put there. */
     while (emit_off(e) - f->body < 5)
         emit8(e, 0x90);
@@ -227,9 +230,9 @@ static void translate_ahead(struct bt *bt, enum bt_mode mode, gpa_t page)
         gva_t pc = bt->exits[bt->tail_exit].target;
         struct walk_result r;
 
-        if (!bt_cache_room(bt) || bt->flush ||
-            bt_find(bt, pc, mode, page) || !walk_code(bt, pc, mode, &r) ||
-            (r.gpa & ~0xfffull) != page || !translate(bt, pc, mode, &r, false))
+        if (!bt_cache_room(bt) || bt->flush || bt_find(bt, pc, mode, page) ||
+            !walk_code(bt, pc, mode, &r) || (r.gpa & ~0xfffull) != page ||
+            !translate(bt, pc, mode, &r, false))
             break;
     }
 }
