@@ -86,7 +86,7 @@ clean: ## Remove the build directory
 	rm -rf $(O)
 
 deps: ## Install missing packages (DEPS=skip: only say which)
-	@DEPS=$(DEPS) CC=$(CC) .ci/deps
+	@DEPS=$(DEPS) CC="$(CC)" .ci/deps
 
 # The test targets come from the module.mk files; each prints what it counted.
 test: deps ## Install, build, run every test

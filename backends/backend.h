@@ -103,7 +103,12 @@ struct vm {
     const struct vm_bus *bus;
     const char *paging;      /* requested policy, NULL: the default */
     const char *options;     /* "key=value,...": a backend takes those that begin
-                                with its name; NULL: none */
+                                with its name, and, where it has a choice of
+                                policies, those that begin with "paging-":
+                                paging-fault-around=N (pages, a power of two up
+                                to 512), paging-prefill=on|off,
+                                paging-shadow-cache=N (address spaces),
+                                paging-walk-cache=on|off. NULL: none */
     bool deterministic;      /* time is retired instructions */
     bool trap_exceptions;    /* tests: exceptions end run() */
     uint64_t tsc_khz;        /* of the host's TSC, or of deterministic time */
@@ -155,6 +160,10 @@ struct backend {
      * asked for ("software-tlb", "shadow", "nested", "unknown"; for
      * foreign VMMs what they do). Never more than is known. */
     const char *(*paging)(void);
+
+    /* Optional: the paging policies vm->paging may name, NULL-terminated, the
+     * default first. NULL: no choice; only paging()'s own name is taken. */
+    const char *const *policies;
 
     /* -- BACKEND_VCPU, all mandatory unless marked -- */
 

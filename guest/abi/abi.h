@@ -9,7 +9,7 @@
 
 /* Bumped whenever anything in this file changes meaning. The host refuses a
  * guest ELF whose ABI note carries another number. */
-#define TM_ABI_VERSION 1
+#define TM_ABI_VERSION 2
 
 /* ---- Physical layout ------------------------------------------------- */
 
@@ -89,6 +89,7 @@
  *   layout=high|low see above
  *   seed=N          for whatever is random (default 1)
  *   audit_from=N    bench=audit: the first test to make (default 0)
+ *   param.NAME=N    a dial of a benchmark whose note has a grid
  *   virtio_mmio.device=512@0xfeb00000:5   QEMU's; repeated; ignored
  */
 
@@ -134,13 +135,17 @@
 /* What `trapmark list` shows without a boot. All strings NUL-terminated. */
 struct tm_note_bench {
     char name[24];     /* [a-z0-9-]+ */
-    char suite[12];    /* micro kcompute compute io mixed */
+    char suite[12];    /* micro kcompute paging tradeoff compute io mixed */
     char op[32];       /* what one operation is: "system call", "4 KiB read" */
     char summary[124]; /* one line */
     uint32_t flags;    /* TM_BENCH_* */
     uint32_t reserved; /* 0 */
+    /* "" or the benchmark's dials and the values that a run goes through:
+     * "updates=0,16,256 switches=0,4". The host makes a row of each point of
+     * the grid and passes it as param.updates=16 param.switches=4. */
+    char grid[120];
 };
-_Static_assert(sizeof(struct tm_note_bench) == 200, "note layout is ABI");
+_Static_assert(sizeof(struct tm_note_bench) == 320, "note layout is ABI");
 #endif
 
 #define TM_BENCH_NEEDS_DISK 1u /* uses virtio-blk slot 0 */

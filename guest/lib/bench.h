@@ -45,15 +45,22 @@ struct tm_nhdr_bench {
 /* DEFINE_BENCHMARK(ident, "name", "suite", "operation", "summary", flags,
  *                  .kernel = ..., .control = ...);
  * Ends the file that implements the benchmark: puts it into the linker's table
- * and into the ELF notes that `trapmark list` reads. */
+ * and into the ELF notes that `trapmark list` reads.
+ *
+ * DEFINE_BENCHMARK_GRID takes the note's grid (abi.h) after the flags; the
+ * benchmark reads its point with cmdline_u64(..., "param.NAME", fallback). */
 #define DEFINE_BENCHMARK(ident, name_, suite_, op_, summary_, flags_, ...)     \
+    DEFINE_BENCHMARK_GRID(ident, name_, suite_, op_, summary_, flags_, "",     \
+                          __VA_ARGS__)
+#define DEFINE_BENCHMARK_GRID(ident, name_, suite_, op_, summary_, flags_,     \
+                              grid_, ...)                                      \
     static const struct bench bench_##ident                                    \
         __attribute__((used, section(".benchmarks"), aligned(8))) = {          \
             .name = name_, __VA_ARGS__};                                       \
     static const struct tm_nhdr_bench note_##ident                             \
         __attribute__((used, section(".note.trapmark.bench"), aligned(4))) = { \
             9, sizeof(struct tm_note_bench), TM_NOTE_BENCH, TM_NOTE_NAME,      \
-            {name_, suite_, op_, summary_, flags_, 0}}
+            {name_, suite_, op_, summary_, flags_, 0, grid_}}
 
 /* ---- What the measuring loop needs from its environment -----------------
  *

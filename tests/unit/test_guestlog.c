@@ -21,7 +21,7 @@ static void good_run(void **state)
     (void)state;
     guestlog_init(&log, "in");
     say(&log, "SeaBIOS (version 1)");
-    say(&log, "{\"tm\":\"hello\",\"abi\":1,\"boot\":\"pvh\",\"tsc_khz\":1}");
+    say(&log, "{\"tm\":\"hello\",\"abi\":2,\"boot\":\"pvh\",\"tsc_khz\":1}");
     say(&log, "{\"tm\":\"start\",\"bench\":\"in\"}");
     assert_string_equal(log.doing, "running in");
     say(&log, "{\"tm\":\"result\",\"bench\":\"in\",\"status\":\"ok\","

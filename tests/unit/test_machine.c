@@ -278,7 +278,7 @@ static void test_bad_notes(void **state)
 
     (void)state;
     i.note.version = 7;
-    assert_refused(&i, sizeof(i), "speaks ABI 7, this trapmark speaks 1");
+    assert_refused(&i, sizeof(i), "speaks ABI 7, this trapmark speaks 2");
     i = good_image();
     i.note.name[0] = 'X';
     assert_refused(&i, sizeof(i), "no Trapmark ABI note");

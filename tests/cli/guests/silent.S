@@ -4,4 +4,4 @@
     say hello
     bye
 hello:
-    .asciz "{\"tm\":\"hello\",\"abi\":1,\"boot\":\"direct\"}\n"
+    .asciz "{\"tm\":\"hello\",\"abi\":2,\"boot\":\"direct\"}\n"
