@@ -3,11 +3,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 static unsigned top_index(uint64_t host)
 {
-    return host >> 39 & 255;
+    return host >> 39 & 511;
 }
 
 static unsigned middle_index(uint64_t host)
@@ -160,26 +159,12 @@ static unsigned maps_begun(const struct shadow *s, uint64_t host, unsigned n)
 /* ---- Changes --------------------------------------------------------------
  */
 
-int entries_prot(unsigned flags)
-{
-    if (flags & SH_HIDDEN)
-        return PROT_NONE;
-    return PROT_READ | (flags & SH_W ? PROT_WRITE : 0) |
-           (flags & SH_X ? PROT_EXEC : 0);
-}
-
-static void note_error(struct shadow *s, int failed)
-{
-    if (failed)
-        shadow_host_error(s, errno);
-}
-
 int entries_map(struct shadow *s, uint64_t host, unsigned n, uint32_t gfn,
                 unsigned flags)
 {
     struct leaf *l;
     unsigned slot = slot_index(host);
-    void *at = (void *)(uintptr_t)host;
+    int err;
 
     if (s->maps + 2 > s->max_maps) {
         shadow_flush(s);
@@ -193,11 +178,11 @@ int entries_map(struct shadow *s, uint64_t host, unsigned n, uint32_t gfn,
     }
     if (!l)
         return -ENOMEM;
-    if (mmap(at, n * PAGE, entries_prot(flags), MAP_SHARED | MAP_FIXED,
-             s->cfg.ram->fd, (off_t)((uint64_t)gfn << 12)) == MAP_FAILED) {
+    err = s->sink->map(s, host, n, gfn, flags);
+    if (err) {
         if (!l->used)
             leaf_put(s, l);
-        return -errno;
+        return err;
     }
     s->maps -= maps_begun(s, host, n);
     for (unsigned k = 0; k < n; k++) {
@@ -257,7 +242,7 @@ void entries_drop(struct shadow *s, uint64_t from, uint64_t to)
         at = end;
     }
     if (any)
-        note_error(s, munmap((void *)(uintptr_t)from, to - from));
+        s->sink->unmap(s, from, to);
 }
 
 void entries_protect_frame(struct shadow *s, uint32_t gfn)
@@ -275,8 +260,7 @@ void entries_protect_frame(struct shadow *s, uint32_t gfn)
         e->flags &= (uint8_t)~SH_W;
         s->maps += maps_begun(s, host, 1);
         if (!(e->flags & SH_HIDDEN))
-            note_error(s, mprotect((void *)(uintptr_t)host, PAGE,
-                                   entries_prot(e->flags)));
+            s->sink->protect(s, host, 1, e->flags);
     }
 }
 
@@ -286,13 +270,12 @@ void entries_show(struct shadow *s, uint64_t host, unsigned n)
 
     for (unsigned k = 0; k < n; k++)
         e[k].flags &= (uint8_t)~SH_HIDDEN;
-    note_error(
-        s, mprotect((void *)(uintptr_t)host, n * PAGE, entries_prot(e->flags)));
+    s->sink->protect(s, host, n, e->flags);
 }
 
 void entries_hide(struct shadow *s, uint64_t from, uint64_t to)
 {
     for (uint64_t at = from; at < to; at += PAGE)
         entry_find(s, at)->flags |= SH_HIDDEN;
-    note_error(s, mprotect((void *)(uintptr_t)from, to - from, PROT_NONE));
+    s->sink->protect(s, from, (unsigned)((to - from) / PAGE), SH_HIDDEN);
 }

@@ -66,6 +66,8 @@ static unsigned page_flags(const struct shadow *s, const struct site *at,
     }
     if (super && !s->cfg.delta)
         flags |= SH_SUPER;
+    if (pte & PTE_G && s->regs.cr4 & CR4_PGE)
+        flags |= SH_GLOBAL;
     if (writable && pte & PTE_D && !s->frames[gfn].flags)
         flags |= SH_W;
     return nx ? flags : flags | SH_X;
@@ -120,11 +122,11 @@ static int fill(struct shadow *s, const struct site *at, const struct path *p,
     unsigned n;
     int err;
 
-    for (unsigned level = p->level; level < 4; level++) {
+    for (unsigned level = p->level; s->policy->derive && level < 4; level++) {
         uint64_t size = 512ull << table_shift(level);
         gva_t base = level == 3 ? 0 : canonical(at->gva & ~(size - 1));
 
-        trace_table(s, (uint32_t)(p->table[level] >> 12), level, base);
+        s->policy->derive(s, (uint32_t)(p->table[level] >> 12), level, base);
     }
     /* One of the tables may be the page itself. */
     if (s->frames[gfn].flags)
@@ -198,6 +200,52 @@ static enum shadow_verdict finish(struct shadow *s, int err,
     return SHADOW_FAILED;
 }
 
+/* What an access that has no entry means. */
+static enum shadow_verdict resolve(struct shadow *s, struct site *at,
+                                   bool inside, unsigned access,
+                                   struct shadow_fault *f)
+{
+    const struct sentry *e;
+    struct walk_result w;
+    struct path p;
+    unsigned flags, lacks;
+    uint32_t gfn;
+
+    if (x86_walk(s->cfg.ram, &s->regs, at->gva, access, &w)) {
+        s->cfg.events->count[EV_WALK_REFS] += w.refs;
+        f->error = w.error;
+        return SHADOW_GUEST;
+    }
+    s->cfg.events->count[EV_WALK_REFS] += w.refs;
+    if (!inside)
+        return SHADOW_OUTSIDE;
+    f->gpa = w.gpa;
+    if (!ram_ptr(s->cfg.ram, w.gpa & ~(PAGE - 1), PAGE))
+        return emulate(s, f, SHADOW_DEVICE);
+    if (!(s->regs.cr0 & CR0_PG) || !find_path(s, at->gva, &p))
+        return emulate(s, f, SHADOW_RIGHTS);
+
+    gfn = (uint32_t)(w.gpa >> 12);
+    /* User code doesn't write tables: the page became something else. */
+    if (access & WALK_WRITE && access & WALK_USER &&
+        s->frames[gfn].flags & FR_TRACED)
+        trace_end(s, gfn);
+    flags = page_flags(s, at, &p, p.pte, gfn);
+    lacks = (access & WALK_WRITE ? SH_W : 0) | (access & WALK_EXEC ? SH_X : 0);
+    lacks &= ~flags;
+    e = entry_find(s, at->host); /* trace_end may have dropped it */
+    if (!lacks && e && e->gfn == gfn && e->flags == flags)
+        return emulate(s, f, SHADOW_RIGHTS); /* it should have worked */
+    if (lacks & SH_W && s->frames[gfn].flags)
+        return emulate(s, f,
+                       s->frames[gfn].flags & FR_TRACED ? SHADOW_TRACED
+                                                        : SHADOW_CODE);
+    if (lacks)
+        return emulate(s, f, SHADOW_RIGHTS);
+    at->gva &= ~(PAGE - 1);
+    return finish(s, fill(s, at, &p, gfn, flags), f);
+}
+
 enum shadow_verdict shadow_fault(struct shadow *s, const struct walk_regs *regs,
                                  unsigned cpl, uint64_t host, uint32_t error,
                                  struct shadow_fault *f)
@@ -206,11 +254,7 @@ enum shadow_verdict shadow_fault(struct shadow *s, const struct walk_regs *regs,
                       (error & PF_I ? WALK_EXEC : 0) |
                       (cpl == 3 ? WALK_USER : 0);
     const struct sentry *e;
-    struct walk_result w;
     struct site at;
-    struct path p;
-    unsigned flags, lacks;
-    uint32_t gfn;
     bool inside;
 
     shadow_set_regs(s, regs);
@@ -226,36 +270,47 @@ enum shadow_verdict shadow_fault(struct shadow *s, const struct walk_regs *regs,
     }
     if (!gva_canonical(at.gva))
         return SHADOW_OUTSIDE;
-    if (x86_walk(s->cfg.ram, &s->regs, at.gva, access, &w)) {
-        s->cfg.events->count[EV_WALK_REFS] += w.refs;
-        f->error = w.error;
-        return SHADOW_GUEST;
-    }
-    s->cfg.events->count[EV_WALK_REFS] += w.refs;
-    if (!inside)
-        return SHADOW_OUTSIDE;
-    f->gpa = w.gpa;
-    if (!ram_ptr(s->cfg.ram, w.gpa & ~(PAGE - 1), PAGE))
-        return emulate(s, f, SHADOW_DEVICE);
-    if (!find_path(s, at.gva, &p))
-        return emulate(s, f, SHADOW_RIGHTS);
+    return resolve(s, &at, inside, access, f);
+}
 
-    gfn = (uint32_t)(w.gpa >> 12);
-    /* User code doesn't write tables: the page became something else. */
-    if (access & WALK_WRITE && cpl == 3 && s->frames[gfn].flags & FR_TRACED)
-        trace_end(s, gfn);
-    flags = page_flags(s, &at, &p, p.pte, gfn);
-    lacks = (access & WALK_WRITE ? SH_W : 0) | (access & WALK_EXEC ? SH_X : 0);
-    lacks &= ~flags;
-    e = entry_find(s, at.host); /* trace_end may have dropped it */
-    if (!lacks && e && e->gfn == gfn && e->flags == flags)
-        return emulate(s, f, SHADOW_RIGHTS); /* it should have worked */
-    if (lacks & SH_W && s->frames[gfn].flags)
-        return emulate(s, f,
-                       s->frames[gfn].flags & FR_TRACED ? SHADOW_TRACED
-                                                        : SHADOW_CODE);
-    if (lacks)
-        return emulate(s, f, SHADOW_RIGHTS);
-    at.gva &= ~(PAGE - 1);
-    return finish(s, fill(s, &at, &p, gfn, flags), f);
+/* Does the entry allow the access? No: the tables may still. */
+static bool allows(const struct shadow *s, const struct sentry *e,
+                   unsigned access)
+{
+    bool super = e->flags & SH_SUPER;
+
+    if (access & WALK_USER ? super : !super) {
+        if (access & WALK_USER)
+            return false;
+        if (access & WALK_EXEC ? s->regs.cr4 & CR4_SMEP
+                               : s->regs.cr4 & CR4_SMAP && !(access & WALK_AC))
+            return false;
+    }
+    return !(access & WALK_WRITE && !(e->flags & SH_W)) &&
+           !(access & WALK_EXEC && !(e->flags & SH_X));
+}
+
+enum shadow_verdict shadow_access(struct shadow *s, gva_t gva, unsigned access,
+                                  struct shadow_page *page,
+                                  struct shadow_fault *f)
+{
+    struct site at = {.host = key_of(gva) & ~(PAGE - 1), .gva = gva};
+    const struct sentry *e = entry_find(s, at.host);
+    enum shadow_verdict v;
+
+    f->gva = gva;
+    f->error = 0;
+    if (!e || !allows(s, e, access)) {
+        v = resolve(s, &at, true, access, f);
+        if (v != SHADOW_RETRY)
+            return v;
+        e = entry_find(s, at.host);
+    }
+    page->gpa = (gpa_t)e->gfn << 12 | (gva & (PAGE - 1));
+    page->user = !(e->flags & SH_SUPER);
+    page->write = e->flags & SH_W;
+    page->exec = e->flags & SH_X && (access & WALK_USER || !page->user ||
+                                     !(s->regs.cr4 & CR4_SMEP));
+    page->global = e->flags & SH_GLOBAL;
+    return SHADOW_RETRY;
 }

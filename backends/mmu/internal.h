@@ -13,6 +13,7 @@
 #define PTE_A 0x20ull
 #define PTE_D 0x40ull
 #define PTE_PS 0x80ull
+#define PTE_G 0x100ull
 #define PTE_NX 0x8000000000000000ull
 #define PTE_PHYS (((1ull << PHYS_BITS) - 1) & ~0xfffull)
 
@@ -21,7 +22,8 @@
 #define SH_X 4u
 #define SH_SUPER 8u   /* supervisor page where both rings share the view */
 #define SH_HIDDEN 16u /* of these: PROT_NONE at present */
-#define SH_SAME (SH_P | SH_W | SH_X | SH_SUPER)
+#define SH_GLOBAL 32u
+#define SH_SAME (SH_P | SH_W | SH_X | SH_SUPER | SH_GLOBAL)
 
 /* One page of a window. Entries of the same frame are chained: an id is the
  * index of the leaf in the pool * 512 + the slot + 1; 0 ends the chain. */
@@ -38,8 +40,8 @@ struct leaf {
     struct sentry e[512];
 };
 
-/* The windows' host addresses, 47 bits: top 46..39, middle 38..30, low 29..21,
- * then the leaf's slot. */
+/* Keys are host addresses of the windows, or, without mmap, guest addresses cut
+ * to 48 bits: top 47..39, middle 38..30, low 29..21, then the leaf's slot. */
 struct middle {
     struct leaf **low[512];
     unsigned used[512]; /* leaves below */
@@ -63,6 +65,25 @@ struct frame {
     uint8_t flags;
 };
 
+/* What becomes of the guest's tables and of its flushes. All optional. */
+struct shadow_policy {
+    /* An entry derives from this table, which maps addresses from base on. */
+    void (*derive)(struct shadow *s, uint32_t gfn, unsigned level, gva_t base);
+    /* s->regs.cr3 is the old one; it may be the same. */
+    void (*load_cr3)(struct shadow *s, uint64_t cr3);
+    void (*invlpg)(struct shadow *s, gva_t gva);
+};
+extern const struct shadow_policy policy_trace;
+
+/* Where entries take effect. The entries are changed already. */
+struct shadow_sink {
+    int (*map)(struct shadow *s, uint64_t key, unsigned n, uint32_t gfn,
+               unsigned flags);
+    void (*unmap)(struct shadow *s, uint64_t from, uint64_t to);
+    void (*protect)(struct shadow *s, uint64_t key, unsigned n, unsigned flags);
+};
+extern const struct shadow_sink sink_mmap, sink_none;
+
 struct run {
     uint64_t host;
     uint64_t n; /* pages */
@@ -71,12 +92,15 @@ struct run {
 
 struct shadow {
     struct shadow_config cfg;
+    struct shadow_tlb tlb;
+    const struct shadow_policy *policy;
+    const struct shadow_sink *sink;
     struct walk_regs regs;
     unsigned cpl;
     uint64_t frames_n;
     struct frame *frames;
 
-    struct middle *top[256];
+    struct middle *top[512];
     struct leaf *pool;
     uint32_t pool_size, pool_used, pool_free; /* free: index + 1 */
 
@@ -109,7 +133,6 @@ void entries_protect_frame(struct shadow *s, uint32_t gfn);
 void entries_show(struct shadow *s, uint64_t host, unsigned n);
 /* Hide the supervisor pages of [from, to), all of which are mapped. */
 void entries_hide(struct shadow *s, uint64_t from, uint64_t to);
-int entries_prot(unsigned flags);
 
 /* The host address that follows the last one of the leaf that host lies in. */
 static inline uint64_t leaf_end(uint64_t host)
@@ -138,6 +161,12 @@ void shadow_host_error(struct shadow *s, int error);
 static inline uint64_t table_shift(unsigned level)
 {
     return 12 + 9 * level;
+}
+
+/* Of an address in the guest's own space. */
+static inline uint64_t key_of(gva_t gva)
+{
+    return gva & ((1ull << 48) - 1);
 }
 
 static inline gva_t canonical(gva_t gva)

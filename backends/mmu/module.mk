@@ -1,2 +1,2 @@
-# Shadow paging by the host's mmap.
-backend_SRCS += $(addprefix backends/mmu/,shadow.c entries.c fill.c trace.c)
+# Shadow paging.
+backend_SRCS += $(addprefix backends/mmu/,shadow.c entries.c fill.c policy.c sink.c trace.c)

@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,19 @@ static unsigned host_max_maps(void)
     return n > 4 * MAPS_RESERVED ? (n - MAPS_RESERVED) / 4 * 3 : n / 4;
 }
 
+const char *const shadow_policies[] = {"trace", NULL};
+static const struct shadow_policy *const policies[] = {&policy_trace};
+
+static const struct shadow_policy *find_policy(const char *name,
+                                               char why[REASON_MAX])
+{
+    for (unsigned k = 0; shadow_policies[k]; k++)
+        if (!name || !strcmp(name, shadow_policies[k]))
+            return policies[k];
+    snprintf(why, REASON_MAX, "shadow paging has no policy \"%s\"", name);
+    return NULL;
+}
+
 struct shadow *shadow_create(const struct shadow_config *config,
                              char why[REASON_MAX])
 {
@@ -69,10 +83,16 @@ struct shadow *shadow_create(const struct shadow_config *config,
         return NULL;
     }
     s->cfg = *config;
+    if (config->tlb)
+        s->tlb = *config->tlb;
+    s->sink = config->tlb ? &sink_none : &sink_mmap;
+    s->policy = find_policy(config->policy, why);
     s->frames_n = config->ram->size >> 12;
-    s->max_maps = config->max_maps ? config->max_maps : host_max_maps();
+    s->max_maps = config->tlb        ? UINT_MAX
+                  : config->max_maps ? config->max_maps
+                                     : host_max_maps();
     s->pool_size = POOL_LEAVES;
-    if (check_windows(why)) {
+    if (!s->policy || (!config->tlb && check_windows(why))) {
         free(s);
         return NULL;
     }
@@ -90,7 +110,7 @@ void shadow_destroy(struct shadow *s)
 {
     if (s->pool && s->frames)
         shadow_flush(s);
-    for (unsigned t = 0; t < 256; t++) {
+    for (unsigned t = 0; t < 512; t++) {
         for (unsigned m = 0; s->top[t] && m < 512; m++)
             free(s->top[t]->low[m]);
         free(s->top[t]);
@@ -111,8 +131,12 @@ void shadow_host_error(struct shadow *s, int error)
 
 void shadow_flush(struct shadow *s)
 {
-    entries_drop(s, 0, SHADOW_USER_HIGH);
-    entries_drop(s, SHADOW_KERNEL_LOW, SHADOW_KERNEL_HIGH);
+    if (s->sink == &sink_none) {
+        entries_drop(s, 0, 1ull << 48);
+    } else {
+        entries_drop(s, 0, SHADOW_USER_HIGH);
+        entries_drop(s, SHADOW_KERNEL_LOW, SHADOW_KERNEL_HIGH);
+    }
     s->visible_n = s->recent_n = 0;
     s->visible_lost = false;
 }
@@ -138,6 +162,10 @@ void shadow_drop_guest(struct shadow *s, gva_t gva, uint64_t size)
         shadow_flush(s);
         return;
     }
+    if (s->sink == &sink_none) {
+        entries_drop(s, key_of(gva), key_of(gva) + size);
+        return;
+    }
     drop_clipped(s, gva, size, 0, SHADOW_USER_HIGH);
     drop_clipped(s, gva + s->cfg.delta, size, SHADOW_KERNEL_LOW,
                  SHADOW_KERNEL_HIGH);
@@ -146,31 +174,10 @@ void shadow_drop_guest(struct shadow *s, gva_t gva, uint64_t size)
 /* ---- The guest's registers ------------------------------------------------
  */
 
-/* Keep what hangs on top-level entries that are the same in both tables. */
-static void load_root(struct shadow *s, uint64_t cr3)
-{
-    const uint64_t *old = ram_ptr(s->cfg.ram, s->regs.cr3 & PTE_PHYS, PAGE);
-    const uint64_t *new = ram_ptr(s->cfg.ram, cr3 & PTE_PHYS, PAGE);
-    const uint64_t ignored = PTE_A;
-
-    s->regs.cr3 = cr3;
-    if (!old || !new) {
-        shadow_flush(s);
-        return;
-    }
-    if (old == new)
-        return;
-    for (uint64_t k = 0; k < 512; k++)
-        if ((old[k] ^ new[k]) & ~ignored)
-            shadow_drop_guest(s, canonical(k << 39), 1ull << 39);
-    /* What stays derives from this table now. */
-    trace_table(s, (uint32_t)((cr3 & PTE_PHYS) >> 12), 3, 0);
-}
-
 void shadow_set_regs(struct shadow *s, const struct walk_regs *regs)
 {
     const uint64_t cr0 = CR0_PG | CR0_WP;
-    const uint64_t cr4 = CR4_PAE | CR4_PSE | CR4_SMEP | CR4_SMAP;
+    const uint64_t cr4 = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP;
 
     if ((s->regs.cr0 ^ regs->cr0) & cr0 || (s->regs.cr4 ^ regs->cr4) & cr4 ||
         (s->regs.efer ^ regs->efer) & EFER_NXE) {
@@ -178,9 +185,23 @@ void shadow_set_regs(struct shadow *s, const struct walk_regs *regs)
         s->regs = *regs;
         return;
     }
-    if ((s->regs.cr3 ^ regs->cr3) & PTE_PHYS)
-        load_root(s, regs->cr3);
+    if ((s->regs.cr3 ^ regs->cr3) & PTE_PHYS && s->policy->load_cr3)
+        s->policy->load_cr3(s, regs->cr3);
     s->regs = *regs;
+}
+
+void shadow_load_cr3(struct shadow *s, const struct walk_regs *regs)
+{
+    if (s->policy->load_cr3)
+        s->policy->load_cr3(s, regs->cr3);
+    s->regs.cr3 = regs->cr3;
+    shadow_set_regs(s, regs);
+}
+
+void shadow_invlpg(struct shadow *s, gva_t gva)
+{
+    if (s->policy->invlpg)
+        s->policy->invlpg(s, gva);
 }
 
 /* ---- Supervisor pages in a shared view -------------------------------------

@@ -112,6 +112,8 @@ static bool agrees(const struct shadow *s, const struct sentry *e, uint64_t pte)
         return false;
     if (e->flags & SH_X && pte & PTE_NX)
         return false;
+    if (e->flags & SH_GLOBAL && !(pte & PTE_G))
+        return false;
     return pte & PTE_U || e->flags & SH_SUPER || s->cfg.delta;
 }
 
@@ -121,7 +123,7 @@ static void update_page(struct shadow *s, gva_t gva, uint64_t pte)
     const struct sentry *e;
 
     if (!s->cfg.delta) {
-        e = entry_find(s, gva & ((1ull << 47) - 1));
+        e = entry_find(s, key_of(gva));
         if (e && !agrees(s, e, pte))
             shadow_drop_guest(s, gva, PAGE);
         return;
