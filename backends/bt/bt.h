@@ -64,8 +64,7 @@ struct bt_cpu {
     uint8_t stack[16384] __attribute__((aligned(64))); /* of callouts */
 };
 
-/* ---- Exits ----------------------------------------------------------------
- */
+/* ---- Exits --------------------------------------------------------------- */
 
 enum bt_exit_kind {
     BT_EXIT_JUMP,    /* to `target`; may be chained at `patch` */
@@ -98,8 +97,7 @@ struct bt_exit {
     uint32_t store; /* number of the struct bt_store */
 };
 
-/* ---- Fragments -------------------------------------------------------------
- */
+/* ---- Fragments ----------------------------------------------------------- */
 
 /* Where in a sequence the guest's state is not what the registers say. */
 #define FIX_RAX 0x01u /* in spill[] */
@@ -152,8 +150,7 @@ struct bt_frag {
     uint32_t hash_next, page_next, page2_next;
 };
 
-/* ---- Adaptation ------------------------------------------------------------
- */
+/* ---- Adaptation ---------------------------------------------------------- */
 
 struct bt_adapt {
     gva_t pc; /* 0: free */
@@ -257,10 +254,10 @@ static inline uint64_t bt_host(uint32_t off)
     return BT_CACHE + off;
 }
 
-/* ---- options.c ---- */
+/* ---- options.c ----------------------------------------------------------- */
 int bt_options_parse(struct bt *bt, const char *options, char why[REASON_MAX]);
 
-/* ---- cache.c ---- */
+/* ---- cache.c ------------------------------------------------------------- */
 int bt_cache_create(struct bt *bt, char why[REASON_MAX]);
 void bt_cache_destroy(struct bt *bt);
 /* Forget every translation. Nothing of the cache may be executing. */
@@ -283,7 +280,7 @@ void bt_table_clear(struct bt *bt, enum bt_mode mode);
 /* The fragment whose code has this cache offset, or NULL. */
 struct bt_frag *bt_frag_at(struct bt *bt, uint32_t off);
 
-/* ---- translate.c ---- */
+/* ---- translate.c --------------------------------------------------------- */
 /* The fragment at pc, translated if need be; indirect: an indirect jump leads
  * there. NULL: the unit can't be fetched,
  * let the interpreter raise the fault or execute the instruction. */
@@ -293,13 +290,13 @@ struct bt_frag *bt_fragment(struct bt *bt, gva_t pc, bool indirect);
 void bt_revalidate(struct bt *bt, bool globals);
 void bt_revalidate_page(struct bt *bt, gva_t va);
 
-/* ---- stubs.c ---- */
+/* ---- stubs.c ------------------------------------------------------------- */
 /* The code that all fragments share: callout, table miss. */
 void bt_stubs_emit(struct bt *bt);
 /* The indirect entry of a fragment. */
 void bt_stub_entry(struct bt *bt, struct bt_frag *f);
 
-/* ---- callout.c: runs with the guest's FPU registers ---- */
+/* ---- callout.c: runs with the guest's FPU registers ---------------------- */
 /* From the cache, with the guest's registers in cpu->gpr and flags in
  * cpu->rflags: where to go on, or 0 to leave host_enter(). */
 uint64_t bt_callout(struct bt_cpu *cpu);
@@ -313,12 +310,12 @@ void bt_native(const struct bt *bt, uint64_t *rflags, uint64_t *fs,
 bool bt_user_whole(struct bt *bt, const struct bt_frag *f);
 struct walk_regs bt_walk_regs(const struct bt *bt);
 
-/* ---- precise.c ---- */
+/* ---- precise.c ----------------------------------------------------------- */
 /* The guest's registers out of the host's, for an address in the cache:
  * fills cpu->gpr, rip, rflags. */
 void bt_precise(struct bt *bt);
 
-/* ---- adapt.c ---- */
+/* ---- adapt.c ------------------------------------------------------------- */
 struct bt_adapt *bt_adapt_find(struct bt *bt, gva_t pc);
 bool bt_simulated(struct bt *bt, gva_t pc);
 /* The access at cpu->rip in the fragment was emulated after a trap. */
@@ -329,7 +326,7 @@ void bt_adapt_quiet(struct bt *bt, const struct bt_exit *e);
 void bt_adapt_trapped(struct bt *bt, const struct bt_exit *e);
 void bt_dtlb_clear(struct bt *bt);
 
-/* ---- run.c ---- */
+/* ---- run.c --------------------------------------------------------------- */
 int bt_run(struct vm *vm, struct vm_exit *exit);
 int bt_step(struct vm *vm, uint64_t n, struct vm_exit *exit);
 /* The POST port is read by cache code: know what it holds. */

@@ -174,8 +174,7 @@ uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target);
 /* The unit's indirect entry, which leads on into what is emitted next. */
 void emit_entry_inline(struct emit *e);
 
-/* ---- One instruction ------------------------------------------------------
- */
+/* ---- One instruction ----------------------------------------------------- */
 
 struct unit_insn {
     struct x86_insn x;

@@ -148,8 +148,7 @@ enum emitted emit_step(struct emit *e, const struct unit_insn *i)
     return EMIT_END;
 }
 
-/* ---- Kinds ------------------------------------------------------------------
- */
+/* ---- Kinds --------------------------------------------------------------- */
 
 /* General registers, flags and one memory operand at most. */
 static bool is_plain(const struct x86_insn *x)

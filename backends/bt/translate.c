@@ -5,8 +5,7 @@
 
 #define AHEAD 3 /* units translated before they are asked for */
 
-/* ---- Where code comes from --------------------------------------------------
- */
+/* ---- Where code comes from ----------------------------------------------- */
 
 static bool walk_code(struct bt *bt, gva_t pc, enum bt_mode mode,
                       struct walk_result *r)

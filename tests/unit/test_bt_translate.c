@@ -142,7 +142,7 @@ static void compare(const char *name, const uint8_t *code, size_t len)
 #define COMPARE(name) \
     compare(#name, guest_##name, (size_t)(guest_##name##_end - guest_##name))
 
-/* ---- Classes ------------------------------------------------------------------ */
+/* ---- Classes ------------------------------------------------------------- */
 
 GUEST(plain, "mov $5, %ecx\n"
              "1: add 8(%rbx,%rcx,8), %rax\n"
@@ -259,7 +259,7 @@ static void test_classes(void **state)
     COMPARE(system);
 }
 
-/* ---- Code that changes ----------------------------------------------------------- */
+/* ---- Code that changes --------------------------------------------------- */
 
 /* Every turn increments an immediate of the loop itself. */
 GUEST(patch_loop, "mov $100, %ecx\n"
@@ -292,7 +292,7 @@ static void test_self_modifying(void **state)
     assert_true(got.events.count[EV_BT_SMC] >= 50);
 }
 
-/* ---- Adaptation -------------------------------------------------------------------- */
+/* ---- Adaptation ---------------------------------------------------------- */
 
 /* One store, 1000 times to a page-table entry that already has that value, then
  * 1000 times to plain memory, then to the entry again. */
@@ -331,7 +331,7 @@ static void test_adaptation(void **state)
     assert_true(got.events.count[EV_FAULT_TRACE] >= 2000);
 }
 
-/* ---- Interrupts anywhere ----------------------------------------------------------- */
+/* ---- Interrupts anywhere ------------------------------------------------- */
 
 /* Every sequence that takes several instructions of the host. */
 GUEST(long_loop, "xor %edx, %edx\n"
