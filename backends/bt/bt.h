@@ -110,7 +110,8 @@ struct bt_exit {
 #define FIX_RDI 0x30u    /* RDI is SHADOW_DELTA too high */
 #define FIX_FLAGS 0x40u  /* arithmetic flags are packed in AX */
 #define FIX_FLAGS7 0x50u /* the same, OF already moved to bit 7 of AL */
-#define FIX_SWAP 0x60u   /* SWAPGS is half done: RCX is the old kernel_gs_base \
+#define FIX_SWAP                                                               \
+    0x60u                /* SWAPGS is half done: RCX is the old kernel_gs_base \
                           */
 #define FIX_TARGET 0x70u /* RIP is in RCX */
 #define FIX_OFFSET 0x80u /* RIP is RCX plus the fragment's */

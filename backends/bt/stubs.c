@@ -141,6 +141,29 @@ static void fill32(struct emit *e, uint32_t at)
     memcpy(e->bt->rw + at, &rel, 4);
 }
 
+/* Flags from cpu->rflags; POPFQ is slow, and mostly there is nothing in it that
+ * SAHF can't do. RAX and RCX are free. */
+static void emit_load_flags(struct emit *e)
+{
+    uint8_t *slow, *done;
+
+    emit8(e, 0x8b), emit8(e, 0x05), emit_rip(e, CPU(rflags), 0); /* mov eax */
+    emit8(e, 0xa9), emit32(e, ~(uint32_t)((BT_ARITH_FLAGS & ~FL_DF) | FL_IF |
+                                          2));      /* test eax, imm32 */
+    emit8(e, 0x75), slow = e->p, emit8(e, 0);       /* jnz */
+    emit8(e, 0x89), emit8(e, 0xc1);                 /* mov ecx, eax */
+    emit8(e, 0xc1), emit8(e, 0xe9), emit8(e, 11);   /* shr ecx, 11 */
+    emit8(e, 0x83), emit8(e, 0xe1), emit8(e, 1);    /* and ecx, 1: OF */
+    emit8(e, 0x88), emit8(e, 0xc4);                 /* mov ah, al */
+    emit8(e, 0x88), emit8(e, 0xc8);                 /* mov al, cl */
+    emit8(e, 0x04), emit8(e, 0x7f), emit8(e, 0x9e); /* add al, 0x7f; sahf */
+    emit8(e, 0xeb), done = e->p, emit8(e, 0);       /* jmp */
+    emit_here(e, slow);
+    emit8(e, 0xff), emit8(e, 0x35), emit_rip(e, CPU(rflags), 0); /* push */
+    emit8(e, 0x9d);                                              /* popfq */
+    emit_here(e, done);
+}
+
 /* Save the guest's registers, call bt_callout(), go where it says. */
 static void emit_callout(struct bt *bt, struct emit *e)
 {
@@ -165,8 +188,7 @@ static void emit_callout(struct bt *bt, struct emit *e)
     emit8(e, 0x83), emit8(e, 0x3d); /* cmp dword [kicked], 0 */
     emit_rip(e, CPU(host.kicked), 1), emit8(e, 0);
     emit8(e, 0x0f), emit8(e, 0x85), kicked = emit_off(e), emit32(e, 0);
-    emit8(e, 0xff), emit8(e, 0x35), emit_rip(e, CPU(rflags), 0); /* push */
-    emit8(e, 0x9d);                                              /* popfq */
+    emit_load_flags(e);
     for (unsigned r = 0; r < 16; r++)
         emit_load(e, r, CPU_GPR(r));
     emit8(e, 0xff), emit8(e, 0x25), emit_rip(e, CPU(resume), 0); /* jmp */
