@@ -157,7 +157,7 @@ struct backend {
     int (*probe)(char why[REASON_MAX]);
 
     /* Mandatory. What "paging" says in a result row when the default policy is
-     * asked for ("software-tlb", "shadow", "nested", "unknown"; for
+     * asked for ("none", "trace", "nested", "unknown"; for
      * foreign VMMs what they do). Never more than is known. */
     const char *(*paging)(void);
 

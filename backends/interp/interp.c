@@ -1,6 +1,7 @@
 /* The backend "interp": an interpreter of the whole machine language. */
 #include "block.h"
 #include "event.h"
+#include "paging.h"
 #include "run.h"
 #include "step.h"
 #include "system.h"
@@ -28,7 +29,7 @@ static int probe(char why[REASON_MAX])
 
 static const char *paging(void)
 {
-    return "software-tlb";
+    return paging_names[0];
 }
 
 static void *reserve(size_t size)
@@ -56,6 +57,7 @@ static void destroy(struct vm *vm)
     struct icpu *c = (struct icpu *)vm;
     size_t pages = vm->ram->size >> 12;
 
+    paging_destroy(c);
     release(c->arena, ARENA_SIZE);
     release(c->hash, HASH_SIZE * sizeof(*c->hash));
     release(c->jc, JC_SIZE * sizeof(*c->jc));
@@ -89,11 +91,9 @@ static int create(struct vm *vm, char why[REASON_MAX])
     cpuid_prime();
     if (err)
         return err;
-    if (vm->paging && strcmp(vm->paging, "software-tlb")) {
-        snprintf(why, REASON_MAX, "interp has no paging policy \"%s\"",
-                 vm->paging);
-        return -EINVAL;
-    }
+    err = paging_create(c, why);
+    if (err)
+        return err;
     c->arena_size = ARENA_SIZE;
     c->arena = reserve(ARENA_SIZE);
     c->hash = reserve(HASH_SIZE * sizeof(*c->hash));
@@ -285,6 +285,7 @@ const struct backend backend_interp = {
     .caps = CAP_DETERMINISTIC | CAP_STEP | CAP_SANDBOX,
     .probe = probe,
     .paging = paging,
+    .policies = paging_names,
     .vm_size = sizeof(struct icpu),
     .create = create,
     .destroy = destroy,

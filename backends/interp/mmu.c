@@ -3,8 +3,7 @@
 #include "event.h"
 #include "fx.h"
 #include "mem.h"
-
-#include "../x86/walk.h"
+#include "paging.h"
 
 /* One page's part of an access. */
 struct span {
@@ -54,6 +53,8 @@ void tlb_flush(struct icpu *c, bool globals)
         }
         t->nused = kept;
     }
+    if (c->paging)
+        c->paging->flush(c, globals);
 }
 
 static uint64_t any_tag(const struct tlb_entry *e)
@@ -78,6 +79,8 @@ void tlb_flush_page(struct icpu *c, gva_t va)
                 tlb_reset(t, idx);
         }
     }
+    if (c->paging)
+        c->paging->flush_page(c, va);
 }
 
 void tlb_drop_writes(struct icpu *c, const uint8_t *host_page)
@@ -135,6 +138,18 @@ static void tlb_fill(struct icpu *c, gva_t va, unsigned access,
         e->w = page;
 }
 
+/* Policy "none": the guest's own walk. */
+static int walk_guest(const struct icpu *c, const struct walk_regs *regs,
+                      gva_t va, unsigned access, struct walk_result *w,
+                      uint8_t **host)
+{
+    int err = x86_walk(c->vm.ram, regs, va, access, w);
+
+    if (!err)
+        *host = ram_ptr(c->vm.ram, w->gpa, 1);
+    return err;
+}
+
 static bool translate(struct icpu *c, gva_t va, unsigned access,
                       struct walk_result *w, uint8_t **host)
 {
@@ -142,15 +157,13 @@ static bool translate(struct icpu *c, gva_t va, unsigned access,
     int err;
 
     c->vm.events.count[EV_TLB_MISS]++;
-    err = x86_walk(c->vm.ram, &regs, va, access, w);
+    err = c->paging ? c->paging->walk(c, &regs, va, access, w, host)
+                    : walk_guest(c, &regs, va, access, w, host);
     c->vm.events.count[EV_WALK_REFS] += w->refs;
     if (err)
         return false;
-    *host = ram_ptr(c->vm.ram, w->gpa & PAGE_MASK, PAGE_SIZE);
-    if (*host) {
-        *host += va & (PAGE_SIZE - 1);
+    if (*host)
         tlb_fill(c, va, access, w, *host);
-    }
     return true;
 }
 

@@ -1,2 +1,6 @@
 # Shadow paging.
 backend_SRCS += $(addprefix backends/mmu/,shadow.c entries.c fill.c policy.c sink.c trace.c)
+
+# Nested paging; the interpreter calls it as it calls the page walk.
+backend_SRCS += backends/mmu/nested.c
+CFLAGS_backends/mmu/nested.c = -mgeneral-regs-only

@@ -77,13 +77,42 @@ static void set_bits(uint64_t *slot, uint64_t pte, uint64_t bits)
         __atomic_fetch_or(slot, bits, __ATOMIC_RELAXED);
 }
 
-int x86_walk(const struct guest_ram *ram, const struct walk_regs *regs,
-             gva_t gva, unsigned access, struct walk_result *r)
+/* Where a walk begins: at the top, or at the nearest table that is cached. */
+static inline int first_level(const struct walk_base *base,
+                              const struct walk_regs *regs, gva_t gva,
+                              struct walk_partial *p)
 {
-    uint64_t table = regs->cr3 & PHYS_MASK, all = PTE_W | PTE_U, pte = 0;
-    uint64_t *slots[4], seen[4], page;
-    bool nx = false;
-    int level;
+    *p = (struct walk_partial){regs->cr3 & PHYS_MASK, 3, true, true, false};
+    if (base && base->find)
+        base->find(base->cache, gva, p);
+    return (int)p->level;
+}
+
+static void keep_tables(const struct walk_base *base, gva_t gva,
+                        const uint64_t *seen, int first, int leaf,
+                        struct walk_partial p)
+{
+    for (int l = first; l > leaf; l--) {
+        p.table = seen[l] & PHYS_MASK;
+        p.level = (unsigned)l - 1;
+        p.write &= (seen[l] & PTE_W) != 0;
+        p.user &= (seen[l] & PTE_U) != 0;
+        p.nx |= (seen[l] & PTE_NX) != 0;
+        base->keep(base->cache, gva, &p);
+    }
+}
+
+/* base: NULL where the tables lie in RAM and nothing is cached; a constant, so
+ * that the common walk has nothing of the other in it. */
+static inline __attribute__((always_inline)) int
+walk(const struct guest_ram *ram, const struct walk_base *base,
+     const struct walk_regs *regs, gva_t gva, unsigned access,
+     struct walk_result *r)
+{
+    uint64_t *slots[4], seen[4], page, table, all, pte = 0;
+    struct walk_partial begin;
+    int level, first, err;
+    bool nx;
 
     r->refs = 0;
     r->error = 0;
@@ -95,10 +124,20 @@ int x86_walk(const struct guest_ram *ram, const struct walk_regs *regs,
         r->write = r->exec = r->user = true;
         return 0;
     }
-    for (level = 3; level >= 0; level--) {
+    first = first_level(base, regs, gva, &begin);
+    table = begin.table;
+    all = (begin.write ? PTE_W : 0) | (begin.user ? PTE_U : 0);
+    nx = begin.nx;
+    for (level = first; level >= 0; level--) {
         gpa_t at = table | (gva >> (12 + 9 * level) & 511) << 3;
 
-        slots[level] = ram_ptr(ram, at, 8);
+        if (base) {
+            err = base->slot(base->opaque, at, &slots[level], &r->refs);
+            if (err)
+                return err;
+        } else {
+            slots[level] = ram_ptr(ram, at, 8);
+        }
         /* Tables outside RAM read as all ones, as any absent device. */
         pte = slots[level] ? __atomic_load_n(slots[level], __ATOMIC_RELAXED)
                            : ~0ull;
@@ -129,8 +168,22 @@ int x86_walk(const struct guest_ram *ram, const struct walk_regs *regs,
     r->dirty = pte & PTE_D || access & WALK_WRITE;
     if (access & WALK_PEEK)
         return 0;
-    for (int l = 3; l > level; l--)
+    for (int l = first; l > level; l--)
         set_bits(slots[l], seen[l], PTE_A);
     set_bits(slots[level], pte, access & WALK_WRITE ? PTE_A | PTE_D : PTE_A);
+    if (base && base->keep)
+        keep_tables(base, gva, seen, first, level, begin);
     return 0;
+}
+
+int x86_walk(const struct guest_ram *ram, const struct walk_regs *regs,
+             gva_t gva, unsigned access, struct walk_result *r)
+{
+    return walk(ram, NULL, regs, gva, access, r);
+}
+
+int x86_walk_over(const struct walk_base *base, const struct walk_regs *regs,
+                  gva_t gva, unsigned access, struct walk_result *r)
+{
+    return walk(NULL, base, regs, gva, access, r);
 }

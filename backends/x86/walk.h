@@ -28,11 +28,38 @@ struct walk_result {
     bool global, dirty;
 };
 
+/* What is known of an address above its table of some level: the rights of all
+ * entries that led there, each of which has its A bit set. */
+struct walk_partial {
+    gpa_t table;
+    unsigned level; /* of the table: 2 the PDPT, 1 the PD, 0 the PT */
+    bool write, user, nx;
+};
+
+/* What lies below a walk: where its tables are, and what a cache knows. */
+struct walk_base {
+    void *opaque; /* of slot() */
+    /* The entry at that address, or NULL where there is no memory; adds the
+     * references that it took to find it. Negative errno: ends the walk, which
+     * returns it. */
+    int (*slot)(void *opaque, gpa_t at, uint64_t **slot, unsigned *refs);
+    /* Optional, both or none, called with cache: the nearest cached table of
+     * gva; and what a walk that succeeded passed through, from the top. */
+    void *cache;
+    bool (*find)(void *opaque, gva_t gva, struct walk_partial *p);
+    void (*keep)(void *opaque, gva_t gva, const struct walk_partial *p);
+};
+
 /* Translate gva, which is canonical. 0, or -EFAULT: #PF with result->error.
  * On success sets A in every entry used and, for a write, D in the leaf. With
  * CR0.PG = 0 addresses are physical. */
 int x86_walk(const struct guest_ram *ram, const struct walk_regs *regs,
              gva_t gva, unsigned access, struct walk_result *result);
+
+/* The same with the tables somewhere else than in RAM. result->refs counts the
+ * entries read plus what base->slot() added. */
+int x86_walk_over(const struct walk_base *base, const struct walk_regs *regs,
+                  gva_t gva, unsigned access, struct walk_result *result);
 
 static inline bool gva_canonical(gva_t gva)
 {

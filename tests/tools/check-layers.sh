@@ -18,7 +18,7 @@ allowed() {
 		backends/x86/) echo "$common $dir" ;;
 		backends/machine/) echo "$common $dir backends/x86/ backends/devices/" ;;
 		backends/devices/) echo "$common $dir backends/machine/" ;;
-		backends/interp/) echo "$common $dir backends/x86/" ;;
+		backends/interp/) echo "$common $dir backends/x86/ backends/mmu/" ;;
 		backends/mmu/) echo "$common $dir backends/x86/" ;;
 		backends/host/) echo "$common $dir backends/mmu/ backends/interp/step.h" ;;
 		backends/direct/ | backends/bt/)
