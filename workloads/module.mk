@@ -10,9 +10,11 @@ io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkwrite-seq \
 	blkwrite-rand net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
 	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
 mixed_WORKLOADS   := forkwait shell compile jit gc bigmem
+paging_WORKLOADS  := map-churn cow-fault fork-pages perm-flip wx-flip
 
 workload_ELFS += $(patsubst %,$(O)/guest/bin/%,\
-	$(compute_WORKLOADS) $(io_WORKLOADS) $(mixed_WORKLOADS) cc)
+	$(compute_WORKLOADS) $(io_WORKLOADS) $(mixed_WORKLOADS) \
+	$(paging_WORKLOADS) cc)
 native_ELFS   := $(addprefix $(O)/native/,$(compute_WORKLOADS))
 all_TARGETS   += $(native_ELFS)
 native_BINS   += $(native_ELFS)
@@ -24,7 +26,8 @@ workload_obj = $(patsubst %,$(O)/guest/u/workloads/%.o,$(1))
 workload_CFLAGS := -falign-functions=64
 workload_OBJS   := $(call workload_obj,\
 	$(addprefix compute/,$(compute_WORKLOADS) $(compute_PARTS)) \
-	$(addprefix io/,$(io_WORKLOADS) blkread blkwrite netload ticker) $(addprefix mixed/,$(mixed_WORKLOADS) unit cc))
+	$(addprefix io/,$(io_WORKLOADS) blkread blkwrite netload ticker) $(addprefix mixed/,$(mixed_WORKLOADS) unit cc) \
+	$(addprefix paging/,$(paging_WORKLOADS)))
 $(workload_OBJS): user_CFLAGS += $(workload_CFLAGS)
 
 $(O)/guest/bin/regex $(O)/native/regex: \
@@ -56,6 +59,7 @@ endef
 $(foreach w,$(compute_WORKLOADS),$(eval $(call workload_rule,compute/$(w))))
 $(foreach w,$(io_WORKLOADS),$(eval $(call workload_rule,io/$(w))))
 $(foreach w,$(mixed_WORKLOADS),$(eval $(call workload_rule,mixed/$(w))))
+$(foreach w,$(paging_WORKLOADS),$(eval $(call workload_rule,paging/$(w))))
 
 # What the native processes have instead of the guest's runtime.
 native_SRCS := workloads/native/main.c guest/lib/measure.c guest/lib/fmt.c \

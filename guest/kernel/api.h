@@ -55,6 +55,39 @@ uint64_t *pte_of(const void *va);
 /* Kernel address of device memory at gpa in [0xf0000000, 4 GiB), uncached. */
 volatile void *mmio_ptr(uint64_t gpa);
 
+/* ---- Address spaces ------------------------------------------------------
+ *
+ * A space shares the kernel and user_call's pages with the kernel's own address
+ * space; [SPACE_BASE, TM_USER_END) is the benchmark's alone. user_call works in
+ * it, if its first call came before the space was made. */
+#define SPACE_BASE ((char *)0x8000000000)
+
+struct bench_space {
+    uint64_t root;           /* what CR3 is to hold; 0: there is none */
+    uint32_t tables, frames; /* the allocator's lists */
+};
+
+/* False: no memory; the space is still to be destroyed. */
+bool bench_space_create(struct bench_space *s);
+/* The entry for va in its table at that level (1: PTE, 4: top), present or not;
+ * tables above it are made, user-accessible and writable. NULL: no memory. */
+uint64_t *bench_space_entry(struct bench_space *s, const void *va, int level);
+/* What a leaf entry beside the frame needs: present, writable, user, A, D, NX.
+ */
+uint64_t bench_space_flags(void);
+/* A frame that goes with the space; *at is its kernel address. 0: no memory. */
+uint64_t bench_space_frame(struct bench_space *s, void **at);
+/* n pages of frames of their own from va; page i's first word is i, the rest is
+ * undefined. False: no memory. */
+bool bench_space_map(struct bench_space *s, const void *va, unsigned n);
+void bench_space_enter(const struct bench_space *s);
+/* Goes back to the kernel's own space and frees this one. */
+void bench_space_destroy(struct bench_space *s);
+
+/* Physical address of contiguous memory on a 2 MiB boundary, or 0. It is never
+ * given back: whoever asks next for no more gets the same. */
+uint64_t bench_large(uint64_t bytes);
+
 /* ---- User mode ---------------------------------------------------------- */
 
 /* Copies the position-independent snippet [code, end), at most one page, to a
