@@ -14,7 +14,7 @@ static int probe(char why[REASON_MAX])
 
 static const char *paging(void)
 {
-    return "shadow";
+    return shadow_policies[0];
 }
 
 /* For a crash of the VMM itself. */
@@ -148,6 +148,7 @@ const struct backend backend_bt = {
     .caps = CAP_SANDBOX,
     .probe = probe,
     .paging = paging,
+    .policies = shadow_policies,
     .vm_size = sizeof(struct bt),
     .create = create,
     .destroy = destroy,

@@ -21,7 +21,7 @@ static int probe(char why[REASON_MAX])
 
 static const char *paging(void)
 {
-    return "shadow";
+    return shadow_policies[0];
 }
 
 /* For a crash of the VMM itself. */
@@ -236,6 +236,7 @@ const struct backend backend_direct = {
     .caps = CAP_SANDBOX | CAP_LOW_LAYOUT,
     .probe = probe,
     .paging = paging,
+    .policies = shadow_policies,
     .vm_size = sizeof(struct direct),
     .create = create,
     .destroy = destroy,
