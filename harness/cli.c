@@ -47,6 +47,12 @@ void cli_unknown(const char *what, const char *name, const char *const *names)
     cli_usage("unknown %s '%s'", what, name);
 }
 
+/* A heading of the help has words, but neither name nor key. */
+static bool is_end(const struct argp_option *o)
+{
+    return !o->name && !o->key && !o->doc;
+}
+
 /* The option that a word without its dashes names: exactly, or as the only one
  * it is the beginning of. */
 static const struct argp_option *find_long(const struct argp_option *options,
@@ -55,7 +61,7 @@ static const struct argp_option *find_long(const struct argp_option *options,
     const struct argp_option *found = NULL;
     unsigned count = 0;
 
-    for (const struct argp_option *o = options; o->name || o->key; o++) {
+    for (const struct argp_option *o = options; !is_end(o); o++) {
         if (!o->name || strncmp(o->name, word, len))
             continue;
         if (strlen(o->name) == len)
@@ -73,7 +79,7 @@ static void unknown_long(const struct argp_option *options, const char *word,
     size_t count = 0;
     char *shown = xformat("--%.*s", (int)len, word);
 
-    for (const struct argp_option *o = options; o->name || o->key; o++) {
+    for (const struct argp_option *o = options; !is_end(o); o++) {
         if (!o->name)
             continue;
         names = xrealloc(names, (count + 3) * sizeof(*names));
@@ -109,9 +115,9 @@ static bool check_short(const struct argp_option *options, const char *word)
 
         if (*word == '?')
             continue;
-        while ((o->name || o->key) && o->key != *word)
+        while (!is_end(o) && o->key != *word)
             o++;
-        if (!o->name && !o->key)
+        if (is_end(o))
             cli_usage("unknown option '-%c'; --help lists them", *word);
         if (o->arg)
             return !word[1];

@@ -92,13 +92,13 @@ static bool audit_backend(struct audit *a, struct audited *b)
 
 static bool audit_all(struct audit *a)
 {
-    a->list = xcalloc(a->plan.backend_count + 1, sizeof(*a->list));
-    for (size_t i = 0; i < a->plan.backend_count; i++) {
+    a->list = xcalloc(a->plan.column_count + 1, sizeof(*a->list));
+    for (size_t i = 0; i < a->plan.column_count; i++) {
         struct audited *b = &a->list[a->count];
 
         if (a->plan.rows[i].done)
             continue;
-        b->backend = a->plan.backends[i];
+        b->backend = a->plan.columns[i].backend;
         a->count++;
         if (!audit_backend(a, b))
             return false;
@@ -294,9 +294,9 @@ static void print_report(const struct audit *a)
                           "UMIP's traps are good for.");
     }
     putchar('\n');
-    for (size_t i = 0; i < a->plan.backend_count; i++)
+    for (size_t i = 0; i < a->plan.column_count; i++)
         if (a->plan.rows[i].done)
-            printf("not audited: %s: %s\n", a->plan.backends[i]->name,
+            printf("not audited: %s: %s\n", a->plan.columns[i].backend->name,
                    a->plan.rows[i].reason);
     for (size_t i = 0; i < a->plan.left_out_count; i++)
         printf("not audited: %s\n", a->plan.left_out[i]);

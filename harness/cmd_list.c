@@ -60,10 +60,35 @@ static void print_backends(void)
     table_print(t, stdout);
     table_free(t);
     for (size_t i = 0; backends[i]; i++) {
+        const char *const *p = backends[i]->policies;
+
+        if (!p)
+            continue;
+        printf("%s --paging:", backends[i]->name);
+        for (; *p; p++)
+            printf(" %s%s", *p, p == backends[i]->policies ? " (default)" : "");
+        putchar('\n');
+    }
+    for (size_t i = 0; backends[i]; i++) {
         char why[REASON_MAX] = "";
 
         if (backends[i]->probe(why))
             printf("%s is not available: %s\n", backends[i]->name, why);
+    }
+}
+
+static void print_grids(const struct image *image)
+{
+    const char *head = "\nA row for each point of a grid (-p NAME=V,.. takes "
+                       "other values):\n";
+
+    for (size_t i = 0; i < image->benches.count; i++) {
+        const struct tm_note_bench *n = &image->benches.v[i].note;
+
+        if (!*n->grid || (n->flags & TM_BENCH_HIDDEN))
+            continue;
+        printf("%s  %-14s %s\n", head, n->name, n->grid);
+        head = "";
     }
 }
 
@@ -86,6 +111,7 @@ static void print_benches(const struct image *image)
     putchar('\n');
     table_print(t, stdout);
     table_free(t);
+    print_grids(image);
     puts("\npaper: one of Adams & Agesen's; native: also runs as a process; "
          "disk: needs a disk");
 }
@@ -104,6 +130,13 @@ static json_t *backends_json(void)
         json_object_set_new(b, RF_AVAILABLE, json_boolean(yes));
         if (!yes)
             result_set_text(b, RF_REASON, why);
+        if (backends[i]->policies) {
+            json_t *policies = json_array();
+
+            for (const char *const *p = backends[i]->policies; *p; p++)
+                json_array_append_new(policies, json_string(*p));
+            json_object_set_new(b, "policies", policies);
+        }
         json_object_set_new(
             b, RF_DETERMINISTIC,
             json_boolean(backends[i]->caps & CAP_DETERMINISTIC));
@@ -123,6 +156,7 @@ static json_t *benches_json(const struct image *image)
         result_set_text(b, RF_NAME, n->name);
         result_set_text(b, RF_SUITE, n->suite);
         result_set_text(b, RF_OP, n->op);
+        result_set_text(b, "grid", n->grid);
         result_set_text(b, "summary", n->summary);
         json_object_set_new(b, "paper",
                             json_boolean(n->flags & TM_BENCH_PAPER));

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #define SAMPLES_MAX 256 /* the guest's measuring loop keeps no more */
+#define RAM_MIN_MIB 64
+#define RAM_MAX_MIB 3072 /* device memory begins there */
 
 enum {
     KEY_BATCH = 256,
@@ -23,19 +25,43 @@ enum {
     KEY_SEED,
     KEY_TIMEOUT,
     KEY_RESUME,
-    KEY_BT_ADAPTIVE,
-    KEY_BT_CHAIN,
-    KEY_BT_UNIT,
-    KEY_BT_USER
+    KEY_RAM,
+    KEY_CHOICE /* and up: choices[] */
 };
+
+static const char *const on_off[] = {"on", "off", NULL};
+static const char *const users[] = {"direct", "translate", NULL};
+
+/* Options that are dimensions of the run: a list of values gives a row each. */
+static const struct choice {
+    const char *option;        /* on the command line */
+    const char *name;          /* for backends: see struct vm */
+    const char *const *values; /* NULL: numbers */
+    uint64_t min, max;
+    bool power; /* of two */
+} choices[] = {
+    {"fault-around", "paging-fault-around", NULL, 1, 512, true},
+    {"prefill", "paging-prefill", on_off, 0, 0, false},
+    {"shadow-cache", "paging-shadow-cache", NULL, 1, 4096, false},
+    {"walk-cache", "paging-walk-cache", on_off, 0, 0, false},
+    {"bt-adaptive", "bt-adaptive", on_off, 0, 0, false},
+    {"bt-chain", "bt-chain", on_off, 0, 0, false},
+    {"bt-unit", "bt-unit", NULL, 1, 64, false},
+    {"bt-user", "bt-user", users, 0, 0, false},
+};
+#define CHOICES (int)(sizeof(choices) / sizeof(choices[0]))
 
 static const struct argp_option options[] = {
     {"backends", 'b', "B,..", 0,
      "on these backends (default: all that are available)", 1},
     {"benchmarks", 't', "T,..", 0, "these benchmarks; see trapmark list", 1},
     {"suites", 's', "SUITE,..", 0,
-     "these suites: micro kcompute compute io mixed paper quick (default: "
-     "quick, unless -t names something)",
+     "these suites: micro kcompute paging tradeoff compute io mixed paper "
+     "quick (default: quick, unless -t names something)",
+     1},
+    {"param", 'p', "NAME=V,..", 0,
+     "other values for a dial of the benchmarks; may be repeated; see "
+     "trapmark list",
      1},
     {"samples", 'n', "N", 0,
      "batches a row, half of them in each of two rounds (default 30; 4 when "
@@ -48,25 +74,38 @@ static const struct argp_option options[] = {
      "guest time is retired instructions, one a nanosecond: figures are exact "
      "and in instructions",
      2},
-    {"paging", KEY_PAGING, "POLICY", 0,
-     "memory virtualization, where a backend has a choice", 2},
     {"events", KEY_EVENTS, "E,..", 0,
      "perf events by libpfm4 name (default: cycles, instructions, task-clock, "
      "context-switches, page-faults, as far as the host has them)",
      2},
     {"timeout", KEY_TIMEOUT, "S", 0,
      "seconds until a row's process is killed (default 30)", 2},
-    {"bt-adaptive", KEY_BT_ADAPTIVE, "on|off", 0,
-     "bt: turn accesses that keep trapping into callouts (default on)", 2},
-    {"bt-chain", KEY_BT_CHAIN, "on|off", 0,
-     "bt: let translations jump to each other (default on)", 2},
-    {"bt-unit", KEY_BT_UNIT, "N", 0,
-     "bt: most instructions in a translation unit (default 12)", 2},
-    {"bt-user", KEY_BT_USER, "direct|translate", 0,
-     "bt: run user code directly or from the cache, too (default direct)", 2},
-    {"guest", KEY_GUEST, "FILE", 0, "another guest kernel", 3},
-    {"initrd", KEY_INITRD, "FILE", 0, "another initrd", 3},
-    {"disk", KEY_DISK, "FILE", 0, "another raw disk image", 3},
+    {NULL, 0, NULL, 0, "A row for each value of a list:", 3},
+    {"paging", KEY_PAGING, "POLICY,..", 0,
+     "memory virtualization, where a backend has a choice: none vtlb trace "
+     "unsync nested",
+     3},
+    {"fault-around", KEY_CHOICE, "N,..", 0,
+     "shadow paging: pages filled at one hidden fault, a power of two", 3},
+    {"prefill", KEY_CHOICE + 1, "on|off", 0,
+     "trace, unsync: fill from a kept shadow at the CR3 load", 3},
+    {"shadow-cache", KEY_CHOICE + 2, "N,..", 0,
+     "trace, unsync: address spaces whose shadows are kept", 3},
+    {"walk-cache", KEY_CHOICE + 3, "on|off", 0,
+     "nested: keep upper levels of page walks", 3},
+    {"bt-adaptive", KEY_CHOICE + 4, "on|off", 0,
+     "bt: turn accesses that keep trapping into callouts (default on)", 3},
+    {"bt-chain", KEY_CHOICE + 5, "on|off", 0,
+     "bt: let translations jump to each other (default on)", 3},
+    {"bt-unit", KEY_CHOICE + 6, "N,..", 0,
+     "bt: most instructions in a translation unit (default 12)", 3},
+    {"bt-user", KEY_CHOICE + 7, "direct|translate", 0,
+     "bt: run user code directly or from the cache, too (default direct)", 3},
+    {NULL, 0, NULL, 0, "The guest and where results go:", 4},
+    {"guest", KEY_GUEST, "FILE", 0, "another guest kernel", 4},
+    {"initrd", KEY_INITRD, "FILE", 0, "another initrd", 4},
+    {"disk", KEY_DISK, "FILE", 0, "another raw disk image", 4},
+    {"ram", KEY_RAM, "MIB", 0, "the guest's memory (default 128)", 4},
     {"output", 'o', "FILE", 0,
      "write the result file (- is standard output); finished rows are kept in "
      "FILE.journal until then",
@@ -87,29 +126,53 @@ static uint64_t number(const char *option, const char *text, uint64_t min,
     return value;
 }
 
-/* An option of a backend, by the name that backend knows it by. */
-static void backend_option(struct session_options *o, const char *name,
-                           const char *value, const char *const *values)
+static void check_value(const struct choice *c, const char *value)
 {
-    char *more;
-    unsigned k = 0;
+    uint64_t n;
 
-    while (values && values[k] && strcmp(values[k], value))
-        k++;
-    if (values && !values[k])
-        cli_usage("--%s is %s or %s, not '%s'", name, values[0], values[1],
-                  value);
-    more = xformat("%s%s%s=%s", o->backend_options ? o->backend_options : "",
-                   o->backend_options ? "," : "", name, value);
-    free(o->backend_options);
-    o->backend_options = more;
+    if (!c->values) {
+        n = number(c->option, value, c->min, c->max);
+        if (c->power && (n & (n - 1)))
+            cli_usage("--%s takes a power of two, not %s", c->option, value);
+        return;
+    }
+    for (const char *const *v = c->values; *v; v++)
+        if (!strcmp(*v, value))
+            return;
+    cli_usage("--%s is %s or %s, not '%s'", c->option, c->values[0],
+              c->values[1], value);
+}
+
+static void take_choice(struct session_options *o, const struct choice *c,
+                        const char *list)
+{
+    const struct grid_dial *d;
+
+    if (!grid_set(&o->options, c->name, list))
+        cli_usage("--%s names nothing in '%s'", c->option, list);
+    d = grid_find(&o->options, c->name);
+    for (size_t i = 0; i < d->count; i++)
+        check_value(c, d->values[i]);
+}
+
+static void take_params(struct session_options *o, const char *text)
+{
+    char why[REASON_MAX];
+
+    if (!text[strspn(text, " ")])
+        cli_usage("--param names nothing");
+    if (grid_parse(&o->params, text, why))
+        cli_usage("--param: %s", why);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-    static const char *const on_off[] = {"on", "off", NULL};
-    static const char *const users[] = {"direct", "translate", NULL};
     struct session_options *o = state->input;
+
+    if (key >= KEY_CHOICE && key < KEY_CHOICE + CHOICES) {
+        take_choice(o, &choices[key - KEY_CHOICE], arg);
+        return 0;
+    }
 
     switch (key) {
     case 'b':
@@ -120,6 +183,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         break;
     case 's':
         o->request.suites = arg;
+        break;
+    case 'p':
+        take_params(o, arg);
         break;
     case 'n':
         o->samples = number("samples", arg, 1, SAMPLES_MAX);
@@ -134,7 +200,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->deterministic = o->request.deterministic = true;
         break;
     case KEY_PAGING:
-        o->paging = o->request.paging = arg;
+        o->request.paging = arg;
         break;
     case KEY_EVENTS:
         o->events = arg;
@@ -157,18 +223,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_RESUME:
         o->resume = true;
         break;
-    case KEY_BT_ADAPTIVE:
-        backend_option(o, "bt-adaptive", arg, on_off);
-        break;
-    case KEY_BT_CHAIN:
-        backend_option(o, "bt-chain", arg, on_off);
-        break;
-    case KEY_BT_UNIT:
-        number("bt-unit", arg, 1, 64);
-        backend_option(o, "bt-unit", arg, NULL);
-        break;
-    case KEY_BT_USER:
-        backend_option(o, "bt-user", arg, users);
+    case KEY_RAM:
+        o->ram_mib = number("ram", arg, RAM_MIN_MIB, RAM_MAX_MIB);
+        if (o->ram_mib % 2)
+            cli_usage("--ram takes an even number of MiB, not %u", o->ram_mib);
         break;
     case 'v':
         o->verbose = true;
@@ -209,6 +267,9 @@ static void check_options(struct session_options *o)
     check_list("benchmarks", o->request.benches);
     check_list("suites", o->request.suites);
     check_list("events", o->events);
+    check_list("paging", o->request.paging);
+    o->request.options = &o->options;
+    o->request.params = &o->params;
     if (!o->samples)
         o->samples = o->deterministic ? 4 : 30;
     if (o->resume && (!o->output || !strcmp(o->output, "-")))
@@ -263,7 +324,10 @@ int cmd_run(int argc, char **argv)
             "could not be written, 2 bad usage or input, 77 nothing could run, "
             "130 interrupted.",
     };
-    struct session_options o = {.batch_us = 2000, .seed = 1, .timeout_s = 30};
+    struct session_options o = {.batch_us = 2000,
+                                .seed = 1,
+                                .timeout_s = 30,
+                                .ram_mib = RUNNER_RAM_MIB};
     char why[REASON_MAX], *command, *disk = NULL;
     struct session session;
     struct image image;
@@ -291,6 +355,8 @@ int cmd_run(int argc, char **argv)
     }
     session_free(&session);
     image_close(&image);
+    grid_free(&o.options);
+    grid_free(&o.params);
     free(disk);
     free(command);
     return status;

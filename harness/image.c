@@ -10,13 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where suites stand in tables; the others follow. */
-static const char *const suite_order[] = {"micro", "kcompute", "compute",
-                                          "io", "mixed"};
-
-static int suite_rank(const char *suite)
+int image_suite_rank(const char *suite)
 {
-    int n = sizeof(suite_order) / sizeof(suite_order[0]);
+    static const char *const suite_order[IMAGE_SUITES] = {
+        "micro", "kcompute", "paging", "tradeoff", "compute", "io", "mixed"};
+    int n = IMAGE_SUITES;
 
     for (int i = 0; i < n; i++)
         if (!strcmp(suite, suite_order[i]))
@@ -31,8 +29,8 @@ static void sort_by_suite(struct bench_list *list)
         struct bench_info moving = list->v[i];
         size_t j = i;
 
-        for (; j && suite_rank(list->v[j - 1].note.suite) >
-                        suite_rank(moving.note.suite);
+        for (; j && image_suite_rank(list->v[j - 1].note.suite) >
+                        image_suite_rank(moving.note.suite);
              j--)
             list->v[j] = list->v[j - 1];
         list->v[j] = moving;

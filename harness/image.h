@@ -5,11 +5,12 @@
 #include "notes.h"
 
 struct image {
-    char *kernel, *initrd;     /* absolute */
-    char *native_dir;          /* absolute; may not exist */
-    /* By suite: micro, kcompute, compute, io, mixed, others. */
+    char *kernel, *initrd; /* absolute */
+    char *native_dir;      /* absolute; may not exist */
+    /* By suite: micro, kcompute, paging, tradeoff, compute, io, mixed, others.
+     */
     struct bench_list benches;
-    uint64_t id;               /* hash of kernel and initrd */
+    uint64_t id; /* hash of kernel and initrd */
 };
 
 /* kernel and initrd: as given by the user, or NULL for the ones built with this
@@ -18,6 +19,11 @@ struct image {
 int image_open(struct image *image, const char *kernel, const char *initrd,
                char why[REASON_MAX]);
 void image_close(struct image *image);
+
+/* Where a suite stands in tables; those that nobody knows come last, with
+ * IMAGE_SUITES. */
+#define IMAGE_SUITES 7
+int image_suite_rank(const char *suite);
 
 /* NULL: no such benchmark. */
 const struct bench_info *image_find(const struct image *image,

@@ -44,18 +44,26 @@ static int add_bench(struct reader *r, const uint8_t *desc)
 {
     struct bench_list *list = r->list;
     struct bench_info info = {.user = r->user};
+    char wrong[REASON_MAX];
 
     memcpy(&info.note, desc, sizeof(info.note));
     if (!text_ok(info.note.name, sizeof(info.note.name), true) ||
         !text_ok(info.note.suite, sizeof(info.note.suite), true) ||
         !text_ok(info.note.op, sizeof(info.note.op), false) ||
-        !text_ok(info.note.summary, sizeof(info.note.summary), false))
+        !text_ok(info.note.summary, sizeof(info.note.summary), false) ||
+        !text_ok(info.note.grid, sizeof(info.note.grid), false))
         return fail_why(r->why, -EINVAL, "%s: malformed benchmark note",
                         r->what);
     for (size_t i = 0; i < list->count; i++)
         if (!strcmp(list->v[i].note.name, info.note.name))
             return fail_why(r->why, -EINVAL, "%s: benchmark %s defined twice",
                             r->what, info.note.name);
+    if (grid_parse(&info.grid, info.note.grid, wrong)) {
+        grid_free(&info.grid);
+        return fail_why(r->why, -EINVAL,
+                        "%s: benchmark %s has a malformed grid: %.120s",
+                        r->what, info.note.name, wrong);
+    }
     list->v = xrealloc(list->v, (list->count + 1) * sizeof(*list->v));
     list->v[list->count++] = info;
     return 0;
@@ -239,6 +247,8 @@ int notes_read_initrd(struct bench_list *list, const void *cpio, size_t len,
 
 void bench_list_free(struct bench_list *list)
 {
+    for (size_t i = 0; i < list->count; i++)
+        grid_free(&list->v[i].grid);
     free(list->v);
     list->v = NULL;
     list->count = 0;

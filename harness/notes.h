@@ -4,9 +4,11 @@
 
 #include "../backends/backend.h"
 #include "../guest/abi/abi.h"
+#include "grid.h"
 
 struct bench_info {
     struct tm_note_bench note; /* strings checked: terminated, printable */
+    struct grid grid;          /* of the note; empty where it has none */
     bool user;                 /* a user program of the initrd */
 };
 

@@ -1,4 +1,5 @@
-/* Which benchmarks run on which backends, and why others don't. */
+/* Which benchmarks run on which backends under which policies, and why others
+ * don't. */
 #ifndef TM_PLAN_H
 #define TM_PLAN_H
 
@@ -8,23 +9,27 @@
 /* What the user asked for; lists are comma-separated or NULL. */
 struct plan_request {
     const char *backends, *benches, *suites;
-    const char *paging; /* policy, or NULL */
+    const char *paging;         /* policies */
+    const struct grid *options; /* of backends, with their values; or NULL */
+    const struct grid *params; /* other values for benchmarks' dials; or NULL */
     bool deterministic;
 };
 
 struct plan {
-    const struct backend **backends; /* in table order */
-    size_t backend_count;
-    const struct bench_info **benches; /* in table order */
-    size_t bench_count;
-    struct row *rows; /* bench-major: rows[bench * backend_count + backend] */
+    struct row_column *columns; /* in table order */
+    size_t column_count;
+    struct row_line *lines; /* in table order */
+    size_t line_count;
+    struct row *rows; /* rows[line * column_count + column] */
     char **left_out;  /* "NAME: reason" of backends that weren't asked for by
                          name  and aren't available */
     size_t left_out_count;
 };
 
-/* Unknown names end the program through cli_unknown. Rows that can't run are
- * ROW_SKIPPED with their reason already. */
+/* A row for each point of a benchmark's grid, on each backend, under each
+ * policy and each choice of its options. Unknown names end the program through
+ * cli_unknown. Rows that can't run are ROW_SKIPPED with their reason already. A
+ * backend without a choice of policies has one column under its own. */
 void plan_make(struct plan *plan, const struct image *image,
                const struct plan_request *request);
 void plan_free(struct plan *plan);

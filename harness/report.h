@@ -3,6 +3,7 @@
 #define TM_REPORT_H
 
 #include "resultfile.h"
+#include "variant.h"
 
 #include <stdio.h>
 
@@ -23,11 +24,10 @@ struct report_file {
     json_t *json;
 };
 
-/* One column: a backend under one paging policy in one file. */
+/* One column: a backend under one paging policy with its options in one file. */
 struct report_series {
-    unsigned file;
-    const char *backend, *paging; /* paging: NULL where the file has only one */
-    char *label;                  /* unique; names the file if there are more */
+    struct variant variant;
+    char *label; /* unique; names the file if there are more */
 };
 
 /* One line: a benchmark with its parameters. */

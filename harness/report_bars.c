@@ -202,10 +202,10 @@ static int put_keys(const struct bars *p, const char *prefix)
     for (unsigned s = 0; s < p->r->nseries; s++) {
         if (p->key[s] < 0)
             continue;
-        tsv_field(f, p->r->series[s].backend);
+        tsv_field(f, p->r->series[s].variant.backend);
         fputc('\t', f);
         tsv_field(f, p->r->series[s].label);
-        fprintf(f, "\t%u\n", p->r->series[s].file);
+        fprintf(f, "\t%u\n", p->r->series[s].variant.file);
     }
     return tsv_close(f) ? 0 : -EIO;
 }

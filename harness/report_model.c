@@ -1,5 +1,6 @@
 /* Turns result files into the report's benchmarks, series and rows. */
 #include "report.h"
+#include "image.h"
 #include "util.h"
 
 #include <errno.h>
@@ -13,44 +14,16 @@ const char *const report_status_names[] = {
     [ROW_TIMEOUT] = RF_STATUS_TIMEOUT,
 };
 
-/* Suites in the order of the page; others follow as they come. */
-static const char *const suite_order[] = {"micro", "kcompute", "compute",
-                                          "io", "mixed"};
-#define SUITES (sizeof(suite_order) / sizeof(suite_order[0]))
-
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && !strcmp(a, b));
-}
-
-static unsigned suite_rank(const char *suite)
-{
-    for (unsigned i = 0; i < SUITES; i++)
-        if (!strcmp(suite_order[i], suite))
-            return i;
-    return SUITES;
-}
-
 /* ---- Benchmarks ------------------------------------------------------- */
 
 static char *bench_label(json_t *run)
 {
-    struct text label = {0};
-    const char *key;
-    json_t *value;
+    char *point = variant_point(result_text(run, RF_BACKEND),
+                                json_object_get(run, RF_PARAMS));
+    char *label = xformat("%s%s", result_text(run, RF_BENCH), point);
 
-    text_add(&label, "%s", result_text(run, RF_BENCH));
-    json_object_foreach(json_object_get(run, RF_PARAMS), key, value)
-    {
-        char *dump = json_dumps(value, JSON_ENCODE_ANY);
-
-        if (json_is_string(value))
-            text_add(&label, " %s=%s", key, json_string_value(value));
-        else if (dump)
-            text_add(&label, " %s=%s", key, dump);
-        free(dump);
-    }
-    return label.text;
+    free(point);
+    return label;
 }
 
 static unsigned add_bench(struct report *r, json_t *run)
@@ -98,45 +71,41 @@ static unsigned bench_rank(const struct report *r, const struct report_bench *b)
 static bool bench_before(const struct report *r, const struct report_bench *a,
                          const struct report_bench *b)
 {
-    unsigned x = suite_rank(a->suite), y = suite_rank(b->suite);
+    unsigned x = image_suite_rank(a->suite), y = image_suite_rank(b->suite);
 
     if (x != y)
         return x < y;
-    if (x == SUITES && strcmp(a->suite, b->suite))
+    if (x == IMAGE_SUITES && strcmp(a->suite, b->suite))
         return strcmp(a->suite, b->suite) < 0;
     return bench_rank(r, a) < bench_rank(r, b);
 }
 
 /* ---- Series ----------------------------------------------------------- */
 
-static unsigned add_series(struct report *r, unsigned file, const char *backend,
-                           const char *paging)
+static struct variant variant_of(unsigned file, const json_t *run)
 {
-    struct report_series *s;
-
-    for (unsigned i = 0; i < r->nseries; i++) {
-        s = &r->series[i];
-        if (s->file == file && !strcmp(s->backend, backend) &&
-            same(s->paging, paging))
-            return i;
-    }
-    r->series = xrealloc(r->series, (r->nseries + 1) * sizeof(*s));
-    r->series[r->nseries] = (struct report_series){
-        .file = file, .backend = backend, .paging = paging};
-    return r->nseries++;
+    return (struct variant){result_text(run, RF_BACKEND),
+                            result_text(run, RF_PAGING),
+                            json_object_get(run, RF_PARAMS), file};
 }
 
 /* A row that isn't ok may not say its paging: then it belongs to the first
  * series of its backend that does. */
-static unsigned find_series(struct report *r, unsigned file, json_t *run)
+static unsigned find_series(struct report *r, unsigned file, const json_t *run)
 {
-    const char *backend = result_text(run, RF_BACKEND);
-    const char *paging = result_text(run, RF_PAGING);
+    struct variant v = variant_of(file, run);
+    bool lost = strcmp(result_text(run, RF_STATUS), RF_STATUS_OK);
 
-    for (unsigned i = 0; !paging && i < r->nseries; i++)
-        if (r->series[i].file == file && !strcmp(r->series[i].backend, backend))
+    for (unsigned i = 0; i < r->nseries; i++)
+        if (variant_same(&r->series[i].variant, &v))
             return i;
-    return add_series(r, file, backend, paging);
+    for (unsigned i = 0; lost && !v.paging && i < r->nseries; i++)
+        if (r->series[i].variant.file == file &&
+            !strcmp(r->series[i].variant.backend, v.backend))
+            return i;
+    r->series = xrealloc(r->series, (r->nseries + 1) * sizeof(*r->series));
+    r->series[r->nseries] = (struct report_series){.variant = v};
+    return r->nseries++;
 }
 
 static unsigned backend_rank(const struct report *r, const char *backend)
@@ -147,7 +116,9 @@ static unsigned backend_rank(const struct report *r, const char *backend)
 
     json_array_foreach(json_object_get(config, RF_BACKENDS), i, name)
     {
-        if (same(json_string_value(name), backend))
+        const char *text = json_string_value(name);
+
+        if (text && !strcmp(text, backend))
             return i;
     }
     for (i = 0; backends[i] && strcmp(backends[i]->name, backend);)
@@ -158,13 +129,14 @@ static unsigned backend_rank(const struct report *r, const char *backend)
 static bool series_before(const struct report *r, const struct report_series *a,
                           const struct report_series *b)
 {
-    unsigned x = backend_rank(r, a->backend), y = backend_rank(r, b->backend);
+    unsigned x = backend_rank(r, a->variant.backend),
+             y = backend_rank(r, b->variant.backend);
 
     if (x != y)
         return x < y;
-    if (strcmp(a->backend, b->backend))
-        return strcmp(a->backend, b->backend) < 0;
-    return a->file < b->file;
+    if (strcmp(a->variant.backend, b->variant.backend))
+        return strcmp(a->variant.backend, b->variant.backend) < 0;
+    return a->variant.file < b->variant.file;
 }
 
 /* The file's basename, numbered if others have the same. */
@@ -178,25 +150,24 @@ static char *file_label(const struct report *r, unsigned file)
 
 static void label_series(struct report *r)
 {
+    struct variant *all = xcalloc(r->nseries, sizeof(*all));
+
+    for (unsigned i = 0; i < r->nseries; i++)
+        all[i] = r->series[i].variant;
     for (unsigned i = 0; i < r->nseries; i++) {
-        struct report_series *s = &r->series[i];
-        struct text label = {0};
-        unsigned pagings = 0;
+        char *label = variant_label(all, r->nseries, i);
 
-        for (unsigned k = 0; k < r->nseries; k++)
-            pagings += r->series[k].file == s->file &&
-                       !strcmp(r->series[k].backend, s->backend);
-        text_add(&label, "%s", s->backend);
-        if (pagings > 1)
-            text_add(&label, "/%s", s->paging ? s->paging : "?");
         if (r->nfiles > 1) {
-            char *file = file_label(r, s->file);
+            char *file = file_label(r, all[i].file);
+            char *more = xformat("%s (%s)", label, file);
 
-            text_add(&label, " (%s)", file);
             free(file);
+            free(label);
+            label = more;
         }
-        s->label = label.text;
+        r->series[i].label = label;
     }
+    free(all);
 }
 
 /* ---- Rows ------------------------------------------------------------- */
@@ -289,7 +260,7 @@ static int add_row(struct report *r, unsigned file, json_t *run,
         if (r->rows[i].bench == row.bench && r->rows[i].series == row.series)
             return fail_why(why, -EINVAL, "%.60s on %.30s is there twice",
                             r->benches[row.bench].label,
-                            r->series[row.series].backend);
+                            r->series[row.series].variant.backend);
     }
     r->rows = xrealloc(r->rows, (r->nrows + 1) * sizeof(row));
     r->rows[r->nrows++] = row;

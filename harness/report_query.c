@@ -93,8 +93,8 @@ const char *report_kvm_label(const struct report *r, unsigned file)
     for (unsigned i = 0; i < r->nrows; i++) {
         const struct report_series *s = &r->series[r->rows[i].series];
 
-        if (r->rows[i].status == ROW_OK && s->file == file &&
-            (!strcmp(s->backend, "kvm") || !strcmp(s->backend, "qemu-kvm")))
+        if (r->rows[i].status == ROW_OK && s->variant.file == file &&
+            (!strcmp(s->variant.backend, "kvm") || !strcmp(s->variant.backend, "qemu-kvm")))
             return result_text(json_object_get(host, RF_KVM), RF_LABEL);
     }
     return NULL;
@@ -125,11 +125,11 @@ bool report_relative(const struct report *r, const struct report_row *row,
     const struct report_series *s = &r->series[row->series];
     const struct report_row *base = NULL;
 
-    if (row->status != ROW_OK || !strcmp(s->backend, "native"))
+    if (row->status != ROW_OK || !strcmp(s->variant.backend, "native"))
         return false;
     for (unsigned i = 0; i < r->nseries && !base; i++)
-        if (r->series[i].file == s->file &&
-            !strcmp(r->series[i].backend, "native"))
+        if (r->series[i].variant.file == s->variant.file &&
+            !strcmp(r->series[i].variant.backend, "native"))
             base = report_ok(r, row->bench, i);
     if (!base || base->low <= 0 || row->low <= 0)
         return false;

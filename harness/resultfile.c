@@ -48,13 +48,22 @@ void result_set_text(json_t *object, const char *name, const char *value)
 void result_warn(json_t *file, const char *text, const char *advice,
                  const char *bench, const char *backend)
 {
+    json_t *warnings = json_object_get(file, RF_WARNINGS), *old;
     json_t *warning = json_object();
+    size_t i;
 
     result_set_text(warning, RF_TEXT, text);
     result_set_text(warning, RF_ADVICE, advice);
     result_set_text(warning, RF_BENCH, bench);
     result_set_text(warning, RF_BACKEND, backend);
-    json_array_append_new(json_object_get(file, RF_WARNINGS), warning);
+    json_array_foreach(warnings, i, old)
+    {
+        if (json_equal(old, warning)) {
+            json_decref(warning);
+            return;
+        }
+    }
+    json_array_append_new(warnings, warning);
 }
 
 const char *result_text(const json_t *object, const char *name)

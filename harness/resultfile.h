@@ -53,7 +53,7 @@
 #define RF_REASON "reason"
 #define RF_MODULE "module"
 #define RF_PAGING "paging"
-#define RF_OPTIONS "options" /* of backends: "key=value,..." */
+#define RF_OPTIONS "options" /* of backends: "key=value,value key=value" */
 #define RF_RING0 "ring0"             /* hardware emulated unknown */
 #define RF_RING0_RATIO "ring0_ratio" /* ring-0 loop / ring-3 loop */
 #define RF_LABEL "label"             /* what tables and plots call this KVM */
@@ -67,6 +67,7 @@
 #define RF_ROUNDS "rounds"
 #define RF_DETERMINISTIC "deterministic"
 #define RF_SEED "seed"
+#define RF_RAM_MIB "ram_mib"
 #define RF_GUEST_ID "guest_id"       /* 16 hex digits over kernel and initrd */
 #define RF_COMMAND "command"         /* the command line, one string */
 #define RF_INTERRUPTED "interrupted" /* true: stopped before the last row */
@@ -76,7 +77,9 @@
 #define RF_BENCH "bench"
 #define RF_OP "op" /* what one operation is */
 #define RF_BACKEND "backend"
-#define RF_PARAMS "params" /* object of strings and numbers; may be {} */
+#define RF_PARAMS \
+    "params" /* run: point of the grid and options of the backend; config: \
+                dials with the values asked for, as RF_OPTIONS */
 #define RF_STATUS "status" /* ok skipped failed timeout */
 #define RF_UNIT "unit"     /* ticks; instructions when deterministic */
 #define RF_ITERATIONS "iterations"     /* operations in a batch */
@@ -140,7 +143,8 @@ void result_set_real(json_t *object, const char *name, double value);
  * UTF-8 become '?'. */
 void result_set_text(json_t *object, const char *name, const char *value);
 
-/* Appends to warnings; advice, bench and backend may be NULL. */
+/* Appends to warnings what isn't among them; advice, bench and backend may be
+ * NULL. */
 void result_warn(json_t *file, const char *text, const char *advice,
                  const char *bench, const char *backend);
 

@@ -2,6 +2,7 @@
 #include "row.h"
 #include "stats.h"
 #include "util.h"
+#include "variant.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -196,45 +197,46 @@ static void add_perf(const struct row *row, const struct row_options *o,
     json_decref(counts);
 }
 
-/* The options that are the backend's: "bt-unit" is bt's. */
-static json_t *own_options(const struct backend *backend, const char *options)
+/* What the row is a row of. */
+static json_t *row_head(const struct row *row)
 {
-    json_t *params = json_object();
-    size_t name = strlen(backend->name);
+    const struct tm_note_bench *note = &row->line->bench->note;
+    const struct row_column *c = row->column;
+    json_t *run = json_object(), *params = json_copy(row->line->params);
 
-    while (options && *options) {
-        size_t len = strcspn(options, ","), key = strcspn(options, "=");
+    json_object_update(params, c->params);
+    result_set_text(run, RF_SUITE, note->suite);
+    result_set_text(run, RF_BENCH, note->name);
+    result_set_text(run, RF_OP, note->op);
+    result_set_text(run, RF_BACKEND, c->backend->name);
+    result_set_text(run, RF_PAGING,
+                    c->paging ? c->paging : c->backend->paging());
+    json_object_set_new(run, RF_PARAMS, params);
+    return run;
+}
 
-        if (!strncmp(options, backend->name, name) && options[name] == '-') {
-            char *text = xformat("%.*s", (int)key, options);
+bool row_is(const struct row *row, const json_t *run)
+{
+    static const char *const members[] = {RF_SUITE, RF_BENCH, RF_BACKEND,
+                                          RF_PAGING, RF_PARAMS};
+    json_t *head = row_head(row);
+    bool is = true;
 
-            json_object_set_new(
-                params, text,
-                json_stringn(options + key + 1, len - key - 1));
-            free(text);
-        }
-        options += len + (options[len] == ',');
-    }
-    return params;
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        is &= json_equal(json_object_get(head, members[i]),
+                         json_object_get(run, members[i]));
+    json_decref(head);
+    return is;
 }
 
 void row_finish(struct row *row, const struct row_options *o)
 {
-    const struct tm_note_bench *note = &row->bench->note;
-    bool own_paging = o->paging && row->backend->class == BACKEND_VCPU;
-    json_t *run = json_object();
+    json_t *run = row_head(row);
 
     if (!row->done)
         row->status = ROW_OK;
     row->done = true;
     row->json = run;
-    result_set_text(run, RF_SUITE, note->suite);
-    result_set_text(run, RF_BENCH, note->name);
-    result_set_text(run, RF_OP, note->op);
-    result_set_text(run, RF_BACKEND, row->backend->name);
-    result_set_text(run, RF_PAGING,
-                    own_paging ? o->paging : row->backend->paging());
-    json_object_set_new(run, RF_PARAMS, own_options(row->backend, o->options));
     result_set_text(run, RF_STATUS, status_names[row->status]);
     if (row->wall_s > 0)
         result_set_real(run, RF_WALL_S, row->wall_s);
@@ -257,18 +259,22 @@ void row_finish(struct row *row, const struct row_options *o)
 
 /* ---- Checksums -------------------------------------------------------- */
 
-static const char *ok_checksum(const json_t *run, const char *bench)
+/* The checksum of a run of the same work as `like`, or NULL. */
+static const char *ok_checksum(const json_t *run, const json_t *like)
 {
-    const char *name = result_text(run, RF_BENCH);
-    const char *status = result_text(run, RF_STATUS);
+    const char *backend = result_text(run, RF_BACKEND);
 
-    if (strcmp(name, bench) || strcmp(status, RF_STATUS_OK))
+    if (strcmp(result_text(run, RF_BENCH), result_text(like, RF_BENCH)) ||
+        strcmp(result_text(run, RF_STATUS), RF_STATUS_OK) ||
+        !variant_same_point(backend, json_object_get(run, RF_PARAMS),
+                            result_text(like, RF_BACKEND),
+                            json_object_get(like, RF_PARAMS)))
         return NULL;
     return result_text(run, RF_CHECKSUM);
 }
 
-/* The run that the others of its benchmark are measured by. */
-static const json_t *find_oracle(const json_t *runs, const char *bench)
+/* The run that the others of its work are measured by. */
+static const json_t *find_oracle(const json_t *runs, const json_t *like)
 {
     const json_t *best = NULL;
     size_t i, j, best_votes = 0;
@@ -276,7 +282,7 @@ static const json_t *find_oracle(const json_t *runs, const char *bench)
 
     json_array_foreach(runs, i, run)
     {
-        const char *sum = ok_checksum(run, bench);
+        const char *sum = ok_checksum(run, like);
         size_t votes = 0;
 
         if (!sum)
@@ -285,7 +291,7 @@ static const json_t *find_oracle(const json_t *runs, const char *bench)
             return run;
         json_array_foreach(runs, j, other)
         {
-            const char *theirs = ok_checksum(other, bench);
+            const char *theirs = ok_checksum(other, like);
 
             votes += theirs && !strcmp(theirs, sum);
         }
@@ -323,9 +329,8 @@ unsigned rows_check_checksums(json_t *runs)
 
     json_array_foreach(runs, i, run)
     {
-        const char *bench = result_text(run, RF_BENCH);
-        const char *sum = ok_checksum(run, bench);
-        const json_t *oracle = sum ? find_oracle(runs, bench) : NULL;
+        const char *sum = ok_checksum(run, run);
+        const json_t *oracle = sum ? find_oracle(runs, run) : NULL;
 
         if (!oracle || !strcmp(sum, result_text(oracle, RF_CHECKSUM)))
             continue;

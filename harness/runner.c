@@ -340,6 +340,11 @@ static char *command_line(const struct runner_job *job)
     return line;
 }
 
+uint64_t runner_ram(const struct runner_job *job)
+{
+    return (uint64_t)(job->ram_mib ? job->ram_mib : RUNNER_RAM_MIB) << 20;
+}
+
 static char **foreign_argv(const struct runner_job *job, const char *cmdline,
                            char why[REASON_MAX])
 {
@@ -351,7 +356,7 @@ static char **foreign_argv(const struct runner_job *job, const char *cmdline,
         .disk = job->disk,
         .native_dir = job->image->native_dir,
         .bench = job->bench->note.name,
-        .ram_size = RUNNER_RAM,
+        .ram_size = runner_ram(job),
     };
 
     return job->backend->command(&f, why);

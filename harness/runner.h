@@ -10,7 +10,7 @@
 #define RUNNER_MAX_BYTES (1u << 20)
 #define RUNNER_MAX_LINES 5000u
 
-#define RUNNER_RAM (128ull << 20) /* guest RAM, bytes */
+#define RUNNER_RAM_MIB 128 /* guest RAM, unless a job says otherwise */
 
 struct runner_job {
     const struct backend *backend;
@@ -21,6 +21,7 @@ struct runner_job {
     const char *paging;                      /* NULL: the backend's default */
     const char *options;                     /* of backends, or NULL */
     const char *disk;                        /* raw image, or NULL */
+    unsigned ram_mib;                        /* 0: RUNNER_RAM_MIB */
     bool deterministic;
     unsigned timeout_s;
     const struct perf_set *perf;
@@ -52,6 +53,9 @@ struct runner_result {
     double perf[PERF_MAX];
     double wall_s;
 };
+
+/* Guest RAM of the job, bytes. */
+uint64_t runner_ram(const struct runner_job *job);
 
 /* Runs the job; result is always filled. ROW_INTERRUPTED: *runner_stop became
  * true, the process was killed. */

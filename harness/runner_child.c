@@ -67,7 +67,7 @@ static void run_machine(const struct child_setup *setup)
         .disk = job->disk,
         .paging = job->paging,
         .options = job->options,
-        .ram_size = RUNNER_RAM,
+        .ram_size = runner_ram(job),
         .deterministic = job->deterministic,
         .tsc_khz = job->tsc_khz,
         .line = on_line,

@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const json_t *run_of(const struct session *s, size_t bench,
-                            size_t backend)
+static const json_t *run_of(const struct session *s, size_t line, size_t column)
 {
-    return s->plan.rows[bench * s->plan.backend_count + backend].json;
+    return s->plan.rows[line * s->plan.column_count + column].json;
 }
 
 static bool is_ok(const json_t *run)
@@ -26,14 +25,15 @@ static bool median_of(const json_t *run, double *median)
 }
 
 /* KVM says in its heading what drives it. */
-static char *heading(const struct session *s, size_t backend)
+static char *heading(const struct session *s, size_t column)
 {
-    const char *name = s->plan.backends[backend]->name;
+    const struct row_column *c = &s->plan.columns[column];
+    const char *name = c->backend->name;
     const struct kvm_facts *k = &s->host.kvm;
 
     if (k->available && (!strcmp(name, "kvm") || !strcmp(name, "qemu-kvm")))
-        return xformat(">%s (%s)", name, k->module);
-    return xformat(">%s", name);
+        return xformat(">%s (%s)", c->label, k->module);
+    return xformat(">%s", c->label);
 }
 
 /* "1234 ±2%", "~" where noisy; a word where there is no figure. */
@@ -71,16 +71,16 @@ static char *ratio_cell(const json_t *run, const json_t *native)
     return xformat("%.2fx", mine / theirs);
 }
 
-static bool in_suite(const struct session *s, size_t bench, const char *suite)
+static bool in_suite(const struct session *s, size_t line, const char *suite)
 {
-    return !strcmp(s->plan.benches[bench]->note.suite, suite);
+    return !strcmp(s->plan.lines[line].bench->note.suite, suite);
 }
 
 /* One table of a suite. native: the column to divide by, or -1 for figures. */
 static void print_matrix(const struct session *s, const char *suite, int native,
                          FILE *out)
 {
-    size_t n = s->plan.backend_count;
+    size_t n = s->plan.column_count;
     char **cells = xcalloc(n + 2, sizeof(*cells));
     struct table *t;
 
@@ -88,12 +88,12 @@ static void print_matrix(const struct session *s, const char *suite, int native,
     for (size_t j = 0; j < n; j++)
         cells[j + 1] = heading(s, j);
     t = table_new((const char *const *)cells);
-    for (size_t i = 0; i < s->plan.bench_count; i++) {
+    for (size_t i = 0; i < s->plan.line_count; i++) {
         if (!in_suite(s, i, suite))
             continue;
         for (size_t j = 0; j <= n; j++)
             free(cells[j]);
-        cells[0] = xstrdup(s->plan.benches[i]->note.name);
+        cells[0] = xstrdup(s->plan.lines[i].label);
         for (size_t j = 0; j < n; j++)
             cells[j + 1] =
                 native < 0 ? figure_cell(run_of(s, i, j))
@@ -109,8 +109,8 @@ static void print_matrix(const struct session *s, const char *suite, int native,
 
 static int native_column(const struct session *s)
 {
-    for (size_t j = 0; j < s->plan.backend_count; j++)
-        if (!strcmp(s->plan.backends[j]->name, "native"))
+    for (size_t j = 0; j < s->plan.column_count; j++)
+        if (!strcmp(s->plan.columns[j].backend->name, "native"))
             return j;
     return -1;
 }
@@ -122,8 +122,8 @@ static void print_suites(const struct session *s, FILE *out)
     const char *last = "";
 
     /* Benchmarks are sorted by suite. */
-    for (size_t i = 0; i < s->plan.bench_count; i++) {
-        const char *suite = s->plan.benches[i]->note.suite;
+    for (size_t i = 0; i < s->plan.line_count; i++) {
+        const char *suite = s->plan.lines[i].bench->note.suite;
 
         if (!strcmp(suite, last))
             continue;
@@ -143,11 +143,11 @@ static void print_legend(const struct session *s, FILE *out)
 {
     bool noisy = false, kvm = false;
 
-    for (size_t j = 0; j < s->plan.backend_count; j++) {
-        const char *name = s->plan.backends[j]->name;
+    for (size_t j = 0; j < s->plan.column_count; j++) {
+        const char *name = s->plan.columns[j].backend->name;
 
         kvm |= !strcmp(name, "kvm") || !strcmp(name, "qemu-kvm");
-        for (size_t i = 0; i < s->plan.bench_count; i++)
+        for (size_t i = 0; i < s->plan.line_count; i++)
             noisy |= json_is_true(json_object_get(run_of(s, i, j), RF_NOISY));
     }
     if (!noisy && !(kvm && s->host.kvm.available))
@@ -161,39 +161,67 @@ static void print_legend(const struct session *s, FILE *out)
               out);
 }
 
-/* Rows of one backend that share status and reason are one line. */
-static void print_reason(const struct session *s, size_t bench, size_t backend,
+/* Whether the row isn't ok, for the same reason. */
+static bool shares(const struct session *s, size_t line, size_t column,
+                   const json_t *run)
+{
+    const json_t *other = run_of(s, line, column);
+
+    return other && !is_ok(other) &&
+           !strcmp(result_text(other, RF_STATUS),
+                   result_text(run, RF_STATUS)) &&
+           !strcmp(result_text(other, RF_REASON), result_text(run, RF_REASON));
+}
+
+/* The end of the lines of one benchmark that begin at the given one, if all of
+ * them share the reason; else the given one's successor. */
+static size_t sharing_points(const struct session *s, size_t line,
+                             size_t column, const json_t *run)
+{
+    const struct bench_info *b = s->plan.lines[line].bench;
+    size_t i = line;
+
+    if (line && s->plan.lines[line - 1].bench == b)
+        return line + 1;
+    for (; i < s->plan.line_count && s->plan.lines[i].bench == b; i++)
+        if (!shares(s, i, column, run))
+            return line + 1;
+    return i;
+}
+
+/* Rows of one column that share status and reason are one line. */
+static void print_reason(const struct session *s, size_t line, size_t column,
                          bool *told, FILE *out)
 {
-    size_t n = s->plan.backend_count;
-    const json_t *run = run_of(s, bench, backend);
-    const char *status = result_text(run, RF_STATUS);
-    const char *reason = result_text(run, RF_REASON);
+    const json_t *run = run_of(s, line, column);
     const char *comma = "";
+    size_t next;
 
-    fprintf(out, "%-8s %s: ", status, s->plan.backends[backend]->name);
-    for (size_t i = bench; i < s->plan.bench_count; i++) {
-        const json_t *other = run_of(s, i, backend);
-
-        if (!other || is_ok(other) ||
-            strcmp(result_text(other, RF_STATUS), status) ||
-            strcmp(result_text(other, RF_REASON), reason))
+    fprintf(out, "%-8s %s: ", result_text(run, RF_STATUS),
+            s->plan.columns[column].label);
+    for (size_t i = line; i < s->plan.line_count; i = next) {
+        next = i + 1;
+        if (!shares(s, i, column, run))
             continue;
-        told[i * n + backend] = true;
-        fprintf(out, "%s%s", comma, s->plan.benches[i]->note.name);
+        next = sharing_points(s, i, column, run);
+        for (size_t k = i; k < next; k++)
+            told[k * s->plan.column_count + column] = true;
+        fprintf(out, "%s%s", comma,
+                next > i + 1 ? s->plan.lines[i].bench->note.name
+                             : s->plan.lines[i].label);
         comma = ", ";
     }
-    fprintf(out, "\n         %s\n", reason);
+    fprintf(out, "\n         %s\n", result_text(run, RF_REASON));
 }
 
 static void print_reasons(const struct session *s, FILE *out)
 {
-    size_t n = s->plan.backend_count;
-    bool *told = xcalloc(s->plan.bench_count * n, sizeof(*told));
+    size_t n = s->plan.column_count;
+    bool *told = xcalloc(s->plan.line_count * n, sizeof(*told));
     const char *before = "\n";
 
     for (size_t j = 0; j < n; j++)
-        for (size_t i = 0; i < s->plan.bench_count; i++) {
+        for (size_t i = 0; i < s->plan.line_count; i++) {
             const json_t *run = run_of(s, i, j);
 
             if (!run || is_ok(run) || told[i * n + j])

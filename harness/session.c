@@ -30,18 +30,35 @@ static json_t *split_json(const char *list)
     return array;
 }
 
+/* Members of one name stand together. */
+static void append_once(json_t *list, const char *name)
+{
+    size_t n = json_array_size(list);
+
+    if (!n || strcmp(json_string_value(json_array_get(list, n - 1)), name))
+        json_array_append_new(list, json_string(name));
+}
+
+static void set_grid(json_t *config, const char *member, const struct grid *g)
+{
+    char *text = grid_text(g);
+
+    result_set_text(config, member, text);
+    free(text);
+}
+
 static json_t *config_json(const struct session *s)
 {
     const struct session_options *o = s->options;
     json_t *config = json_object(), *list = json_array();
     char id[17];
 
-    for (size_t i = 0; i < s->plan.backend_count; i++)
-        json_array_append_new(list, json_string(s->plan.backends[i]->name));
+    for (size_t i = 0; i < s->plan.column_count; i++)
+        append_once(list, s->plan.columns[i].backend->name);
     json_object_set_new(config, RF_BACKENDS, list);
     list = json_array();
-    for (size_t i = 0; i < s->plan.bench_count; i++)
-        json_array_append_new(list, json_string(s->plan.benches[i]->note.name));
+    for (size_t i = 0; i < s->plan.line_count; i++)
+        append_once(list, s->plan.lines[i].bench->note.name);
     json_object_set_new(config, RF_BENCHMARKS, list);
     json_object_set_new(config, RF_SUITES,
                         split_json(o->request.suites    ? o->request.suites
@@ -52,8 +69,10 @@ static json_t *config_json(const struct session *s)
     json_object_set_new(config, RF_ROUNDS, json_integer(s->rounds));
     json_object_set_new(config, RF_DETERMINISTIC,
                         json_boolean(o->deterministic));
-    result_set_text(config, RF_PAGING, o->paging);
-    result_set_text(config, RF_OPTIONS, o->backend_options);
+    result_set_text(config, RF_PAGING, o->request.paging);
+    set_grid(config, RF_OPTIONS, &o->options);
+    set_grid(config, RF_PARAMS, &o->params);
+    json_object_set_new(config, RF_RAM_MIB, json_integer(o->ram_mib));
     json_object_set_new(config, RF_SEED, json_integer(o->seed));
     snprintf(id, sizeof(id), "%016llx", (unsigned long long)s->image->id);
     result_set_text(config, RF_GUEST_ID, id);
@@ -74,8 +93,8 @@ static uint64_t config_hash(const json_t *config, const char *events)
 
 static bool planned(const struct session *s, const char *backend)
 {
-    for (size_t i = 0; i < s->plan.backend_count; i++)
-        if (!strcmp(s->plan.backends[i]->name, backend))
+    for (size_t i = 0; i < s->plan.column_count; i++)
+        if (!strcmp(s->plan.columns[i].backend->name, backend))
             return true;
     return false;
 }
@@ -161,21 +180,21 @@ static void describe_row(const struct row *row, char text[REASON_MAX])
 
     if (result_real(figure, RF_MEDIAN, &median))
         set_why(text, "%-8s %-14s %-9s %8s %s/op%s  %.1f s", status,
-                row->bench->note.name, row->backend->name,
+                row->line->label, row->column->label,
                 table_figure(median, number), unit,
                 json_is_true(json_object_get(row->json, RF_NOISY)) ? " (noisy)"
                                                                    : "",
                 row->wall_s);
     else
-        set_why(text, "%-8s %-14s %-9s %s", status, row->bench->note.name,
-                row->backend->name, result_text(row->json, RF_REASON));
+        set_why(text, "%-8s %-14s %-9s %s", status, row->line->label,
+                row->column->label, result_text(row->json, RF_REASON));
 }
 
 static void finish_row(struct session *s, struct row *row)
 {
     const struct session_options *o = s->options;
     struct row_options ro = {o->deterministic, o->seed, s->host.tsc_khz,
-                             o->paging, o->backend_options, &s->perf};
+                             &s->perf};
     char text[REASON_MAX], note[REASON_MAX];
     bool moved;
     int err;
@@ -204,10 +223,10 @@ static bool find_disk(struct session *s, const struct row *row,
                       const char **disk, char reason[REASON_MAX])
 {
     *disk = NULL;
-    if (!(row->bench->note.flags & TM_BENCH_NEEDS_DISK))
+    if (!(row->line->bench->note.flags & TM_BENCH_NEEDS_DISK))
         return true;
     *disk = s->options->disk;
-    if (*disk || row->backend->class != BACKEND_FOREIGN)
+    if (*disk || row->column->backend->class != BACKEND_FOREIGN)
         return true;
     *disk = s->disk;
     if (*disk)
@@ -238,16 +257,18 @@ static void run_round(struct session *s, struct row *row, unsigned kind,
     const struct session_options *o = s->options;
     unsigned first = (o->samples + s->rounds - 1) / s->rounds;
     struct runner_job job = {
-        .backend = row->backend,
-        .bench = row->bench,
+        .backend = row->column->backend,
+        .bench = row->line->bench,
+        .words = row->line->words,
         .image = s->image,
         .samples = round ? o->samples - first : first,
         .batch_us = o->batch_us,
         .iters = row->iterations,
         .seed = o->seed,
         .tsc_khz = o->deterministic ? DETERMINISTIC_KHZ : s->host.tsc_khz,
-        .paging = o->paging,
-        .options = o->backend_options,
+        .paging = row->column->paging,
+        .options = row->column->options,
+        .ram_mib = o->ram_mib,
         .deterministic = o->deterministic,
         .timeout_s = o->timeout_s,
         .perf = &s->perf,
@@ -255,8 +276,7 @@ static void run_round(struct session *s, struct row *row, unsigned kind,
     };
     struct runner_result result = {.status = ROW_FAILED};
 
-    progress_begin(s->progress, kind, row->bench->note.name, round + 1,
-                   s->rounds);
+    progress_begin(s->progress, kind, row->line->label, round + 1, s->rounds);
     if (find_disk(s, row, &job.disk, result.reason))
         runner_run(&job, &result);
     progress_end(s->progress, kind, result.wall_s);
@@ -274,10 +294,10 @@ static void run_round(struct session *s, struct row *row, unsigned kind,
 }
 
 /* Round by round, every other one backwards, so that drift hits all alike. */
-static void run_bench(struct session *s, size_t bench)
+static void run_line(struct session *s, size_t line)
 {
-    size_t n = s->plan.backend_count;
-    struct row *rows = &s->plan.rows[bench * n];
+    size_t n = s->plan.column_count;
+    struct row *rows = &s->plan.rows[line * n];
 
     for (unsigned round = 0; round < s->rounds; round++)
         for (size_t i = 0; i < n; i++) {
@@ -295,20 +315,15 @@ static void run_bench(struct session *s, size_t bench)
 /* Rows that a journal holds already. */
 static void adopt_rows(struct session *s, const json_t *old)
 {
-    size_t total = s->plan.bench_count * s->plan.backend_count, i;
+    size_t total = s->plan.line_count * s->plan.column_count, i;
     json_t *run;
 
     json_array_foreach(old, i, run)
     {
-        const char *bench = result_text(run, RF_BENCH);
-        const char *backend = result_text(run, RF_BACKEND);
-        const char *status = result_text(run, RF_STATUS);
-
-        for (size_t k = 0; bench && backend && status && k < total; k++) {
+        for (size_t k = 0; k < total; k++) {
             struct row *row = &s->plan.rows[k];
 
-            if (row->json || strcmp(row->bench->note.name, bench) ||
-                strcmp(row->backend->name, backend))
+            if (row->json || !row_is(row, run) || !result_text(run, RF_STATUS))
                 continue;
             row->done = true;
             row->json = json_incref(run);
@@ -318,13 +333,13 @@ static void adopt_rows(struct session *s, const json_t *old)
 
 static void start_progress(struct session *s)
 {
-    size_t n = s->plan.backend_count;
+    size_t n = s->plan.column_count;
     const char **names = xcalloc(n + 1, sizeof(*names));
     unsigned *steps = xcalloc(n, sizeof(*steps));
 
     for (size_t j = 0; j < n; j++) {
-        names[j] = s->plan.backends[j]->name;
-        for (size_t i = 0; i < s->plan.bench_count; i++)
+        names[j] = s->plan.columns[j].label;
+        for (size_t i = 0; i < s->plan.line_count; i++)
             if (!s->plan.rows[i * n + j].done)
                 steps[j] += s->rounds;
     }
@@ -358,7 +373,7 @@ static int open_journal(struct session *s, uint64_t hash, char why[REASON_MAX])
  */
 static void collect(struct session *s)
 {
-    size_t total = s->plan.bench_count * s->plan.backend_count, i;
+    size_t total = s->plan.line_count * s->plan.column_count, i;
     json_t *runs = json_object_get(s->file, RF_RUNS), *run;
 
     for (i = 0; i < total; i++)
@@ -413,12 +428,12 @@ int session_run(struct session *s, const struct session_options *options,
     result_set_text(config, RF_COMMAND, options->command);
     warn_about_host(s);
     start_progress(s);
-    total = s->plan.bench_count * s->plan.backend_count;
+    total = s->plan.line_count * s->plan.column_count;
     for (size_t i = 0; i < total; i++)
         if (s->plan.rows[i].done && !s->plan.rows[i].json)
             finish_row(s, &s->plan.rows[i]);
-    for (size_t i = 0; i < s->plan.bench_count && !s->interrupted; i++)
-        run_bench(s, i);
+    for (size_t i = 0; i < s->plan.line_count && !s->interrupted; i++)
+        run_line(s, i);
     progress_free(s->progress);
     s->progress = NULL;
     collect(s);

@@ -12,8 +12,10 @@ struct session_options {
     struct plan_request request;
     unsigned samples; /* a row, over all rounds */
     uint64_t batch_us, seed;
-    const char *paging, *events, *guest, *initrd, *disk, *output;
-    char *backend_options; /* "bt-unit=4,...", or NULL; as struct vm has them */
+    const char *events, *guest, *initrd, *disk, *output;
+    struct grid options; /* of backends: "bt-unit", "paging-prefill", ... */
+    struct grid params;  /* values for the dials of benchmarks */
+    unsigned ram_mib;    /* of the guest */
     bool deterministic, resume, verbose;
     unsigned timeout_s;
     const char *command; /* for the result file */

@@ -229,3 +229,64 @@ ended() {
     one_line
     says "other options"
 }
+
+dials() {
+    trapmark run -b interp --guest "$GUESTS/dials.elf" -t dials -n 1 "$@"
+}
+
+@test "a benchmark with a grid: a row a point, and -p takes other values" {
+    run dials -o r.json
+    expect 0
+    says "dials size=2 depth=16"
+    "$BUILD/tests/validate" "$BATS_TEST_DIRNAME/../../results/schema.json" r.json
+    run jq -c '[.runs[].params | [.size, .depth]]' r.json
+    [ "$output" = '[["1","0"],["1","16"],["2","0"],["2","16"]]' ]
+    run dials -p depth=3,4,5 -p size=9 -o r.json
+    expect 0
+    run jq -c '[.runs[].params | [.size, .depth]]' r.json
+    [ "$output" = '[["9","3"],["9","4"],["9","5"]]' ]
+    [ "$(jq -r .config.params r.json)" = "depth=3,4,5 size=9" ]
+    trapmark report r.json -o out > table
+    grep -q '^dials size=9 depth=4 ' table
+    run trapmark list --guest "$GUESTS/dials.elf"
+    says "size=1,2 depth=0,16"
+}
+
+@test "an interrupted grid resumes at the point where it stopped" {
+    dials -o /dev/full > /dev/null 2>&1 || true
+    [ "$(wc -l < tmp/*.journal)" -eq 5 ]
+    head -n 3 tmp/*.journal > r.json.journal
+    rm tmp/*.journal
+    sed -n 3p r.json.journal > second
+    run dials -o r.json --resume
+    expect 0
+    silent_about "ok       dials size=1"
+    says "ok       dials size=2 depth=0"
+    [ "$(jq -c '.runs[1].wall_s' r.json)" = "$(jq -c .wall_s second)" ]
+    # Other values are another run.
+    dials -o /dev/full > /dev/null 2>&1 || true
+    mv tmp/*.journal r.json.journal
+    run dials -o r.json --resume -p size=1
+    expect 2
+    says "other options"
+}
+
+@test "lists of policies and options make a row each" {
+    available bt || skip "bt can't run here"
+    run trapmark run -b bt,native -t empty -n 2 --paging trace \
+        --bt-adaptive on,off --bt-unit 4,12 -o r.json
+    expect 0
+    "$BUILD/tests/validate" "$BATS_TEST_DIRNAME/../../results/schema.json" r.json
+    says "bt, no adaptation, units of 4"
+    run jq -c '[.runs[] | select(.backend == "bt") | [.paging,
+        .params["bt-adaptive"], .params["bt-unit"]] | join(" ")]' r.json
+    [ "$output" = '["trace on 4","trace on 12","trace off 4","trace off 12"]' ]
+    # A backend without a choice has one row under its own policy.
+    run jq -c '[.runs[] | select(.backend == "native") | .params]' r.json
+    [ "$output" = '[{}]' ]
+}
+
+@test "the guest gets the memory that was asked for" {
+    trapmark run -b interp -t empty -n 1 --ram 64 -o r.json 2> /dev/null
+    jq -e '.config.ram_mib == 64 and .runs[0].status == "ok"' r.json
+}

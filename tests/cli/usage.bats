@@ -135,3 +135,52 @@ load common
     one_line
     says "No space left"
 }
+
+@test "paging policies that nobody has, with those that there are" {
+    run trapmark run -b bt --paging trcae
+    expect 2
+    one_line
+    says "unknown paging policy 'trcae'; did you mean 'trace'? (known: "
+    run trapmark run --paging ,
+    expect 2
+    one_line
+    says "names nothing"
+}
+
+@test "options with lists of values: each value is checked" {
+    for wrong in "--fault-around 3" "--fault-around 1,1024" "--prefill maybe" \
+                 "--prefill on,maybe" "--shadow-cache 0" "--walk-cache 1" \
+                 "--bt-adaptive on,of" "--bt-unit 0,4" "--bt-unit 4," \
+                 "--ram 65" "--ram 1" "--ram 4096"; do
+        run trapmark run $wrong
+        expect 2
+        one_line
+        says "${wrong%% *}"
+    done
+}
+
+@test "dials that no chosen benchmark has, and values that are no numbers" {
+    run trapmark run -t sort -p updates=1
+    expect 2
+    one_line
+    says "none of the chosen benchmarks has a dial"
+    for wrong in "" updates updates= updates=1,x "a=1 a=2" Updates=1; do
+        run trapmark run -p "$wrong"
+        expect 2
+        one_line
+        says "--param"
+    done
+    dials="--guest $GUESTS/dials.elf -t dials"
+    run trapmark run $dials -p deptj=1
+    expect 2
+    one_line
+    says "did you mean 'depth'?"
+}
+
+@test "a grid that makes no sense is one clear error" {
+    for command in "run -t badgrid" list; do
+        run trapmark $command --guest "$GUESTS/badgrid.elf"
+        expect 2
+        says "badgrid has a malformed grid: size has the value 'many'"
+    done
+}

@@ -139,6 +139,24 @@ static void bad_notes(void **state)
     refused(&i, sizeof(i), "malformed");
 }
 
+static void grids(void **state)
+{
+    struct image i = good();
+    struct bench_list list = {0};
+    char why[REASON_MAX];
+
+    (void)state;
+    strcpy(i.bench.desc.grid, "updates=0,16 switches=4");
+    assert_int_equal(notes_read_elf(&list, &i, sizeof(i), true, "x", why), 0);
+    assert_int_equal(grid_points(&list.v[0].grid), 2);
+    bench_list_free(&list);
+    strcpy(i.bench.desc.grid, "updates=0,16 switches");
+    refused(&i, sizeof(i),
+            "x: benchmark in has a malformed grid: 'switches' is not");
+    memset(i.bench.desc.grid, 'a', sizeof(i.bench.desc.grid));
+    refused(&i, sizeof(i), "malformed");
+}
+
 /* Appends a newc member. */
 static size_t add_member(char *cpio, size_t at, const char *name,
                          const void *data, size_t size)
@@ -191,9 +209,8 @@ static void initrd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_image),
-        cmocka_unit_test(damaged_images),
-        cmocka_unit_test(bad_notes),
+        cmocka_unit_test(good_image), cmocka_unit_test(damaged_images),
+        cmocka_unit_test(bad_notes),  cmocka_unit_test(grids),
         cmocka_unit_test(initrd),
     };
 

@@ -165,6 +165,28 @@ static void test_params(void **state)
     report_free(&r);
 }
 
+/* Options of the backend are series, dials of the benchmark are lines. */
+static void test_variants(void **state)
+{
+    struct report r;
+
+    (void)state;
+    load(&r,
+         OK("micro", "in", "bt", 1,
+            ",\"params\":{\"bt-adaptive\":\"on\",\"size\":\"1\"}") ","
+         OK("micro", "in", "bt", 2,
+            ",\"params\":{\"bt-adaptive\":\"off\",\"size\":\"1\"}") ","
+         OK("micro", "in", "interp", 3, ",\"params\":{\"size\":\"1\"}"));
+    assert_int_equal(r.nbenches, 1);
+    assert_string_equal(r.benches[0].label, "in size=1");
+    assert_int_equal(r.nseries, 3);
+    assert_string_equal(r.series[0].label, "interp");
+    assert_string_equal(r.series[1].label, "bt, adaptive");
+    assert_string_equal(r.series[2].label, "bt, no adaptation");
+    assert_float_equal(report_ok(&r, 0, 2)->median, 2, 0);
+    report_free(&r);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -503,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_series_labels),
         cmocka_unit_test(test_params),
+        cmocka_unit_test(test_variants),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_relative),
         cmocka_unit_test(test_missing),

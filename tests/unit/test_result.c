@@ -160,6 +160,24 @@ static const char *no_paging(void)
 static const struct backend backend = {.name = "interp", .paging = no_paging};
 static const struct bench_info bench = {
     .note = {.name = "in", .suite = "micro", .op = "port read"}};
+static json_t *no_params(void)
+{
+    static json_t *none;
+
+    if (!none)
+        none = json_object();
+    return none;
+}
+
+static struct row new_row(void)
+{
+    static struct row_line line = {.bench = &bench};
+    static struct row_column column = {.backend = &backend};
+
+    line.params = column.params = no_params();
+    return (struct row){.line = &line, .column = &column};
+}
+
 static const struct perf_set no_perf;
 static const struct row_options options = {
     .seed = 1, .tsc_khz = 2000000, .perf = &no_perf};
@@ -185,7 +203,7 @@ static void add(struct row *row, struct runner_result r)
 
 static void control_is_subtracted(void **state)
 {
-    struct row row = {.bench = &bench, .backend = &backend};
+    struct row row = new_row();
     double value;
 
     (void)state;
@@ -210,7 +228,7 @@ static void control_is_subtracted(void **state)
 
 static void events_are_per_operation(void **state)
 {
-    struct row row = {.bench = &bench, .backend = &backend};
+    struct row row = new_row();
     struct runner_result r = round_of(5000, 1000);
     struct machine_result *m = &r.machine;
     json_t *events;
@@ -250,7 +268,7 @@ static void events_are_per_operation(void **state)
 
 static void failed_round_ends_the_row(void **state)
 {
-    struct row row = {.bench = &bench, .backend = &backend};
+    struct row row = new_row();
     struct runner_result bad = {.status = ROW_TIMEOUT, .reason = "stuck"};
 
     (void)state;
@@ -263,6 +281,40 @@ static void failed_round_ends_the_row(void **state)
     assert_string_equal(result_text(row.json, RF_REASON), "stuck");
     assert_null(json_object_get(row.json, RF_SAMPLES));
     row_free(&row);
+}
+
+static void rows_know_their_own(void **state)
+{
+    struct row_line line = {.bench = &bench};
+    struct row_column column = {.backend = &backend, .paging = "vtlb"};
+    struct row row = {.line = &line, .column = &column};
+    json_t *run;
+
+    (void)state;
+    line.params = json_pack("{s:s}", "size", "2");
+    column.params = json_pack("{s:s}", "paging-fault-around", "16");
+    add(&row, round_of(5000, 1000));
+    row_finish(&row, &options);
+    assert_string_equal(result_text(row.json, RF_PAGING), "vtlb");
+    run = json_deep_copy(row.json);
+    assert_int_equal(json_object_size(json_object_get(run, RF_PARAMS)), 2);
+    assert_true(row_is(&row, run));
+    /* Another point, other options, another policy: another row. */
+    json_object_set_new(json_object_get(run, RF_PARAMS), "size",
+                        json_string("1"));
+    assert_false(row_is(&row, run));
+    json_decref(run);
+    run = json_deep_copy(row.json);
+    json_object_del(json_object_get(run, RF_PARAMS), "paging-fault-around");
+    assert_false(row_is(&row, run));
+    json_decref(run);
+    run = json_deep_copy(row.json);
+    result_set_text(run, RF_PAGING, "trace");
+    assert_false(row_is(&row, run));
+    json_decref(run);
+    row_free(&row);
+    json_decref(line.params);
+    json_decref(column.params);
 }
 
 static json_t *summed(const char *name, const char *checksum)
@@ -303,6 +355,31 @@ static void wrong_checksums_fail(void **state)
     json_decref(runs);
 }
 
+static json_t *summed_at(const char *name, const char *checksum,
+                         const char *size)
+{
+    json_t *run = summed(name, checksum);
+
+    json_object_set_new(run, RF_PARAMS, json_pack("{s:s}", "size", size));
+    return run;
+}
+
+/* Another point of the grid is other work. */
+static void checksums_are_compared_by_point(void **state)
+{
+    json_t *runs = json_array();
+
+    (void)state;
+    json_array_append_new(runs, summed_at("interp", "aaaaaaaaaaaaaaaa", "1"));
+    json_array_append_new(runs, summed_at("interp", "bbbbbbbbbbbbbbbb", "2"));
+    json_array_append_new(runs, summed_at("kvm", "aaaaaaaaaaaaaaaa", "1"));
+    json_array_append_new(runs, summed_at("kvm", "aaaaaaaaaaaaaaaa", "2"));
+    assert_int_equal(rows_check_checksums(runs), 1);
+    status_is(runs, 2, "ok");
+    status_is(runs, 3, "failed");
+    json_decref(runs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,7 +390,9 @@ int main(void)
         cmocka_unit_test(control_is_subtracted),
         cmocka_unit_test(events_are_per_operation),
         cmocka_unit_test(failed_round_ends_the_row),
+        cmocka_unit_test(rows_know_their_own),
         cmocka_unit_test(wrong_checksums_fail),
+        cmocka_unit_test(checksums_are_compared_by_point),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
