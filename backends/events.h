@@ -20,6 +20,10 @@
     EVENT(EXIT_SYSCALL, "exit.syscall", "SYSCALL or SYSRET")                   \
     EVENT(EXIT_IRET, "exit.iret", "IRET")                                      \
     EVENT(EXIT_IF, "exit.if", "CLI, STI, PUSHF or POPF")                       \
+    EVENT(EXIT_PF, "exit.pf", "page fault taken by the VMM")                   \
+    EVENT(EXIT_NPF, "exit.npf", "nested page fault, EPT violation")            \
+    EVENT(EXIT_EXCEPTION, "exit.exception", "exception taken by the VMM")      \
+    EVENT(EXIT_VINTR, "exit.vintr", "window for a pending interrupt")          \
     EVENT(EXIT_OTHER, "exit.other", "exit for any other reason")               \
     EVENT(EXIT_TOTAL, "exit.total", "all exits, where only a total is known")  \
     EVENT(EXIT_EMULATED, "exit.emulated", "instruction emulated by the host")  \
@@ -42,6 +46,10 @@
     EVENT(TLB_FLUSH, "tlb.flush", "flush of all translations")                 \
     EVENT(TLB_MISS, "tlb.miss", "miss in the interpreter's software TLB")      \
     EVENT(WALK_REFS, "walk.refs", "memory references of page walks")           \
+    EVENT(SHADOW_CREATE, "shadow.create", "shadow page tables made")           \
+    EVENT(SHADOW_UNSYNC, "shadow.unsync", "shadow tables left out of sync")    \
+    EVENT(SHADOW_SYNC, "shadow.sync", "shadow tables brought in sync")         \
+    EVENT(SHADOW_ZAP, "shadow.zap", "shadow page tables dropped")              \
     EVENT(INSN_RETIRED, "insn.retired", "guest instructions retired")          \
     EVENT(INSN_USER, "insn.user", "of these, at CPL 3")                        \
     EVENT(GUEST_SYSCALL, "guest.syscall", "SYSCALL executed by the guest")     \

@@ -47,7 +47,10 @@ static void advise_kvm(const struct host_facts *f, json_t *list)
         advise(list, "KVM can't be used: %s", k->why);
         return;
     }
-    if (!strcmp(k->ring0, "emulated"))
+    if (k->emulated_cpu)
+        advise(list, "this processor is emulated (QEMU TCG): its exits can be "
+                     "counted, its times are no hardware's");
+    else if (!strcmp(k->ring0, "emulated"))
         advise(list,
                "KVM here emulates the guest's ring 0, %.0f times slower than "
                "ring 3: its figures are those of %s, not of hardware "
@@ -125,6 +128,9 @@ static void print_kvm(const struct kvm_facts *k)
              k->ring0, k->ring0_ratio);
     else
         fact("  ring 0", "%s%s%s", k->ring0, *k->why ? ": " : "", k->why);
+    fact("  exits", "%s%s",
+         k->exits_by_reason ? "counted by reason" : "not counted by reason: ",
+         k->exits_by_reason ? "" : k->exits_why);
 }
 
 static void print_primitives(const struct host_facts *f,

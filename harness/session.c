@@ -130,13 +130,22 @@ static void warn_about_host(struct session *s)
     else if (!s->options->events && !h->pmu)
         warn(s, "cycles and cache misses need a host whose PMU is visible",
              NULL, "%s", h->pmu_why);
-    if (h->kvm.available && !strcmp(h->kvm.ring0, "emulated") &&
-        (planned(s, "kvm") || planned(s, "qemu-kvm")))
+    if (h->kvm.emulated_cpu)
+        warn(s, "use the counts; compare no times with those of other hosts",
+             NULL,
+             "this processor is emulated (QEMU TCG): times of its rows are no "
+             "hardware's");
+    else if (h->kvm.available && !strcmp(h->kvm.ring0, "emulated") &&
+             (planned(s, "kvm") || planned(s, "qemu-kvm")))
         warn(s,
              "read its figures as those of an emulator in the kernel, not "
              "of VT-x or SVM",
              NULL, "%s: ring 0 runs %.0f times slower than ring 3",
              h->kvm.label, h->kvm.ring0_ratio);
+    if (planned(s, "kvm") && h->kvm.cpu_flag && h->kvm.available &&
+        !h->kvm.exits_by_reason)
+        warn(s, NULL, "kvm", "exits are not counted by reason: %s",
+             h->kvm.exits_why);
     if (*h->governor && strcmp(h->governor, "performance"))
         warn(s, "set the governor to performance", NULL,
              "the CPU frequency governor is %s: figures drift", h->governor);

@@ -199,6 +199,7 @@ static void kvm_destroy(struct vm *vm)
     struct kvm_vm *k = (struct kvm_vm *)vm;
 
     kvm_run_fini(k);
+    kvm_trace_close(k);
     kvm_stats_close(k);
     if (k->run)
         munmap(k->run, k->run_size);
@@ -259,6 +260,7 @@ static int kvm_create(struct vm *vm, char why[REASON_MAX])
     }
     kvm_state_init(k);
     kvm_stats_open(k);
+    kvm_trace_open(k, why);
     return 0;
 }
 

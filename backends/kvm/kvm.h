@@ -26,6 +26,23 @@ struct kvm_stats {
     } row[KVM_STATS_MAX];
 };
 
+/* What one tracepoint counter counts. */
+struct kvm_trace_row {
+    enum tm_event event;
+    const char *tracepoint; /* below tracefs' events/ */
+    const char *filter;     /* over its fields; NULL: every hit */
+};
+
+/* perf counters of the thread that creates the VM, which must be the one that
+ * runs it; a group, read as a whole. */
+#define KVM_TRACE_MAX 32
+struct kvm_trace {
+    unsigned count; /* 0: not counting */
+    unsigned exits; /* the first of them count exits, fd[0] all exits */
+    int fd[KVM_TRACE_MAX];
+    enum tm_event event[KVM_TRACE_MAX];
+};
+
 struct kvm_vm {
     struct vm vm; /* first: the machine's view */
     int kvm_fd, vm_fd, vcpu_fd;
@@ -39,6 +56,7 @@ struct kvm_vm {
     uint32_t msr[KVM_MSRS_MAX]; /* those that this host can save */
     struct kvm_stats stats[2];  /* vCPU, VM */
     uint64_t stats_base[EV_COUNT];
+    struct kvm_trace trace;
 };
 
 /* state.c: translation between struct x86_state and KVM's structs. */
@@ -56,7 +74,20 @@ void kvm_kick(struct vm *vm);
  * events uncounted. */
 void kvm_stats_open(struct kvm_vm *k);
 void kvm_stats_close(struct kvm_vm *k);
+/* Finds our rows in the statistics file s->fd. */
+void kvm_stats_find_rows(struct kvm_stats *s);
 void kvm_sync_events(struct vm *vm);
+
+/* trace.c: exits by reason and the shadow MMU's events. Needs tracefs and the
+ * right to count tracepoints: 0, or negative errno with why, and the events
+ * come from the statistics alone. */
+int kvm_trace_open(struct kvm_vm *k, char why[REASON_MAX]);
+void kvm_trace_close(struct kvm_vm *k);
+/* Sets the events that have a counter (exit.other too) to their counts since
+ * open; false: none has. */
+bool kvm_trace_read(struct kvm_vm *k, uint64_t count[EV_COUNT]);
+/* The table of exit reasons that a module has, or NULL. */
+const struct kvm_trace_row *kvm_trace_rows(const char *module, size_t *count);
 
 /* insn.c: fills exit with the instruction at CS:RIP, which KVM gave up on: rip,
  * up to 15 bytes (from the exit, or else from guest memory; what follows the

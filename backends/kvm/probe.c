@@ -98,6 +98,18 @@ static bool inside_vm(void)
     return __get_cpuid(1, &a, &b, &c, &d) && (c >> 31);
 }
 
+static bool on_tcg(void)
+{
+    char signature[13] = "";
+    unsigned a;
+
+    if (!inside_vm())
+        return false;
+    __cpuid(0x40000000, a, *(unsigned *)signature, *(unsigned *)(signature + 4),
+            *(unsigned *)(signature + 8));
+    return !strcmp(signature, "TCGTCGTCGTCG");
+}
+
 /* ---- What a vCPU shows -------------------------------------------------- */
 
 #define RAM_SIZE (2u << 20)
@@ -304,6 +316,7 @@ static int with_vm(struct kvm_facts *f)
     if (err)
         goto out;
     f->available = true;
+    f->exits_by_reason = k->trace.count || !kvm_trace_open(k, f->exits_why);
     measure_all(&k->vm, f);
     backend_kvm.destroy(&k->vm);
 out:
@@ -330,7 +343,11 @@ static void make_label(struct kvm_facts *f)
         snprintf(f->label, sizeof(f->label), "no KVM");
         return;
     }
-    if (!strcmp(f->ring0, "emulated"))
+    if (f->emulated_cpu)
+        ring0 = !strcmp(f->module, "kvm_amd")     ? "emulated SVM (QEMU TCG)"
+                : !strcmp(f->module, "kvm_intel") ? "emulated VT-x (QEMU TCG)"
+                                                  : "QEMU TCG";
+    else if (!strcmp(f->ring0, "emulated"))
         ring0 = "ring 0 emulated";
     else if (!strcmp(f->ring0, "hardware"))
         ring0 = f->cpu_flag && !f->nested_host ? "ring 0 in hardware"
@@ -338,7 +355,8 @@ static void make_label(struct kvm_facts *f)
     snprintf(f->label, sizeof(f->label), "KVM (%s: %s, %s%s)",
              strcmp(f->module, "unknown") ? f->module : "module unknown",
              paging, ring0,
-             f->nested_host && f->cpu_flag ? ", inside a VM" : "");
+             f->nested_host && f->cpu_flag && !f->emulated_cpu ? ", inside a VM"
+                                                               : "");
 }
 
 static struct kvm_facts cached;
@@ -350,10 +368,13 @@ static void probe_once(void)
     cached.paging = paging_of(cached.module);
     cached.cpu_flag = cpu_has("vmx") || cpu_has("svm");
     cached.nested_host = inside_vm();
+    cached.emulated_cpu = on_tcg();
     cached.ring0 = "unknown";
     cached_error = backend_kvm.probe(cached.why);
     if (!cached_error)
         cached_error = with_vm(&cached);
+    if (cached.emulated_cpu && cached.ring0_ratio > 0)
+        cached.ring0 = "emulated"; /* as fast as ring 3, which is, too */
     make_label(&cached);
 }
 

@@ -11,13 +11,17 @@ struct kvm_facts {
     const char *paging;   /* "ept" "npt" "shadow" "unknown" */
     bool cpu_flag;        /* vmx or svm in /proc/cpuinfo */
     bool nested_host;     /* CPUID says that this host is itself a VM */
+    bool emulated_cpu;    /* and its processor is QEMU's TCG: even VT-x or SVM
+                             are software there */
     const char *ring0;    /* "hardware": as fast as ring 3; "emulated";
                              "unknown": not measured */
     double ring0_ratio; /* ticks of a loop at CPL 0 / the same at CPL 3; 0 where
                            not measured */
     double exit_ticks;  /* round trip of one port write, CPL 0 to this process
                            and back; 0 where not measured */
-    char label[96];     /* short and honest, for tables */
+    bool exits_by_reason;       /* the kernel's tracepoints can be counted */
+    char exits_why[REASON_MAX]; /* where they can't */
+    char label[96];             /* short and honest, for tables */
 };
 
 /* Fills facts; measured once a process, then remembered. 0, or the negative

@@ -21,7 +21,7 @@ static const struct {
     {"irq_exits", EV_EXIT_INTERRUPT},
     {"signal_exits", EV_EXIT_SIGNAL},
     {"invlpg", EV_EXIT_INVLPG},
-    {"irq_window_exits", EV_EXIT_OTHER},
+    {"irq_window_exits", EV_EXIT_VINTR},
     {"nmi_window_exits", EV_EXIT_OTHER},
     {"request_irq_exits", EV_EXIT_OTHER},
     {"notify_window_exits", EV_EXIT_OTHER},
@@ -57,15 +57,12 @@ static void add_row(struct kvm_stats *s, const struct kvm_stats_desc *d,
     }
 }
 
-static void open_one(struct kvm_stats *s, int owner)
+void kvm_stats_find_rows(struct kvm_stats *s)
 {
     struct kvm_stats_header head;
     size_t desc_size, size;
     char *descs;
 
-    s->fd = ioctl(owner, KVM_GET_STATS_FD, NULL);
-    if (s->fd < 0)
-        return;
     if (pread(s->fd, &head, sizeof(head), 0) != sizeof(head))
         return;
     desc_size = sizeof(struct kvm_stats_desc) + head.name_size;
@@ -75,6 +72,13 @@ static void open_one(struct kvm_stats *s, int owner)
         for (uint32_t i = 0; i < head.num_desc && s->count < KVM_STATS_MAX; i++)
             add_row(s, (void *)(descs + i * desc_size), head.data_offset);
     free(descs);
+}
+
+static void open_one(struct kvm_stats *s, int owner)
+{
+    s->fd = ioctl(owner, KVM_GET_STATS_FD, NULL);
+    if (s->fd >= 0)
+        kvm_stats_find_rows(s);
 }
 
 static void read_sums(const struct kvm_vm *k, uint64_t sum[EV_COUNT])
@@ -114,6 +118,18 @@ void kvm_stats_close(struct kvm_vm *k)
             close(k->stats[f].fd);
 }
 
+/* A write to a traced table shows as an emulated write or, where KVM lets the
+ * table go out of sync instead, as a page fault that it has fixed. */
+static void split_faults(uint64_t count[EV_COUNT])
+{
+    uint64_t unsync = count[EV_SHADOW_UNSYNC];
+
+    if (unsync > count[EV_FAULT_HIDDEN])
+        unsync = count[EV_FAULT_HIDDEN];
+    count[EV_FAULT_TRACE] += unsync;
+    count[EV_FAULT_HIDDEN] -= unsync;
+}
+
 void kvm_sync_events(struct vm *vm)
 {
     struct kvm_vm *k = (struct kvm_vm *)vm;
@@ -125,4 +141,6 @@ void kvm_sync_events(struct vm *vm)
 
         vm->events.count[e] = sum[e] - k->stats_base[e];
     }
+    if (kvm_trace_read(k, vm->events.count))
+        split_faults(vm->events.count);
 }

@@ -37,6 +37,8 @@ static void region_end(struct machine *m, uint32_t value)
         m->vm->backend->sync_events(m->vm);
     end = m->vm->events;
     end.count[EV_EXIT_IO]--; /* the ring itself, which the bus has counted */
+    if (end.count[EV_EXIT_TOTAL])
+        end.count[EV_EXIT_TOTAL]--;
     if (!r)
         return;
 
