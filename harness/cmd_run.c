@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SAMPLES_MAX 256 /* the guest's measuring loop keeps no more */
@@ -104,7 +105,10 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "The guest and where results go:", 4},
     {"guest", KEY_GUEST, "FILE", 0, "another guest kernel", 4},
     {"initrd", KEY_INITRD, "FILE", 0, "another initrd", 4},
-    {"disk", KEY_DISK, "FILE", 0, "another raw disk image", 4},
+    {"disk", KEY_DISK, "FILE", 0,
+     "a raw disk image of at least 16 MiB; it is written to (default: one in "
+     "memory)",
+     4},
     {"ram", KEY_RAM, "MIB", 0, "the guest's memory (default 128)", 4},
     {"output", 'o', "FILE", 0,
      "write the result file (- is standard output); finished rows are kept in "
@@ -261,6 +265,25 @@ static void check_list(const char *option, const char *list)
         cli_usage("--%s names nothing", option);
 }
 
+/* Workloads write to it, also where only reads are timed. Root may write to a
+ * file that nobody is meant to write to: its mode counts too. */
+static void check_disk(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st))
+        cli_usage("--disk %s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        cli_usage("--disk %s: not a regular file", path);
+    if (access(path, R_OK))
+        cli_usage("--disk %s: %s", path, strerror(errno));
+    if (access(path, W_OK) || !(st.st_mode & 0222))
+        cli_usage("--disk %s: is read-only; benchmarks write to it", path);
+    if (st.st_size < (off_t)TM_DISK_MIN)
+        cli_usage("--disk %s: holds %lld KiB; at least %u MiB are needed", path,
+                  (long long)st.st_size >> 10, TM_DISK_MIN >> 20);
+}
+
 static void check_options(struct session_options *o)
 {
     check_list("backends", o->request.backends);
@@ -274,8 +297,8 @@ static void check_options(struct session_options *o)
         o->samples = o->deterministic ? 4 : 30;
     if (o->resume && (!o->output || !strcmp(o->output, "-")))
         cli_usage("--resume needs -o FILE: the journal is kept beside it");
-    if (o->disk && access(o->disk, R_OK))
-        cli_usage("%s: %s", o->disk, strerror(errno));
+    if (o->disk)
+        check_disk(o->disk);
 }
 
 static int exit_code(const struct session *s)

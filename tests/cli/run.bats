@@ -95,9 +95,30 @@ load common
     expect 2
     one_line
     says "not a newc cpio archive"
-    run trapmark run -t sort --disk /nonexistent
-    expect 2
-    one_line
+}
+
+@test "bad disk images are refused before anything runs" {
+    refused() { # FILE REASON
+        run timeout 10 trapmark run -b native -t sort --disk "$1"
+        expect 2
+        one_line
+        says "--disk $1: "
+        says "$2"
+    }
+    head -c 1000000 /dev/zero > small.img
+    truncate -s 16M fixed.img good.img
+    chmod a-w fixed.img
+    mkfifo fifo
+    ln -s nowhere dangling
+    refused /nonexistent "No such file"
+    refused dangling "No such file"
+    refused small.img "holds 976 KiB; at least 16 MiB"
+    refused fixed.img "is read-only"
+    refused . "not a regular file"
+    refused fifo "not a regular file"
+    refused /dev/zero "not a regular file"
+    run trapmark run -b native -t sort -n 2 --batch-us 200 --disk good.img
+    expect 0
 }
 
 @test "the output's disk is full: exit 1, the journal is named and resumes" {
