@@ -77,6 +77,7 @@ void disk_close(struct disk *d)
     if (d->memory)
         munmap(d->memory, d->size);
     free(d->present);
+    disk_undo_free(d);
     d->fd = -1;
     d->memory = d->present = NULL;
 }
@@ -128,6 +129,8 @@ int disk_write(struct disk *d, uint64_t off, const void *from, uint64_t len)
         return -EROFS;
     if (d->memory) {
         disk_fill(d, off, len);
+        if (d->undo && disk_undo_note(d, off, len) < 0)
+            return -ENOMEM;
         memcpy(d->memory + off, p, len);
         return 0;
     }
@@ -147,5 +150,7 @@ int disk_write(struct disk *d, uint64_t off, const void *from, uint64_t len)
 
 int disk_flush(struct disk *d)
 {
+    if (d->undo)
+        disk_undo_forget(d);
     return d->fd >= 0 && !d->read_only && fdatasync(d->fd) < 0 ? -errno : 0;
 }

@@ -1,3 +1,4 @@
 backend_SRCS += $(addprefix backends/devices/, \
-	disk.c ioapic.c lapic.c lapic_msr.c lapic_timer.c net_peer.c pit.c \
-	ports.c table.c uart.c virtio_blk.c virtio_mmio.c virtio_net.c virtq.c)
+	disk.c disk_undo.c ioapic.c lapic.c lapic_msr.c lapic_timer.c net_peer.c \
+	pit.c ports.c table.c uart.c virtio_blk.c virtio_mmio.c virtio_net.c \
+	virtq.c)

@@ -8,6 +8,13 @@
 #define VIRTIO_QUEUES 2 /* most that a device of ours has */
 #define VIRTIO_CONFIG_SIZE 256
 
+/* What a class may offer without doing anything for it (6, 2.7). */
+#define VIRTIO_F_INDIRECT  (1ull << 28)
+#define VIRTIO_F_EVENT_IDX (1ull << 29)
+#define VIRTIO_F_IN_ORDER  (1ull << 35)
+#define VIRTIO_F_RING \
+    (VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_IN_ORDER)
+
 struct virtio_slot;
 
 /* A kind of virtio device: one row of virtio_slots[] in virtio_mmio.c. */
@@ -18,7 +25,8 @@ struct virtio_class {
     /* Mandatory. s->state is what create leaves there; destroy undoes it. */
     int (*create)(struct virtio_slot *s, char why[REASON_MAX]);
     void (*destroy)(struct virtio_slot *s);
-    /* Mandatory: device features, beside VIRTIO_F_VERSION_1. */
+    /* Mandatory: device features, beside VIRTIO_F_VERSION_1; VIRTIO_F_RING are
+     * the transport's work. */
     uint64_t (*features)(struct virtio_slot *s);
     /* Mandatory: the configuration, into VIRTIO_CONFIG_SIZE zeroed bytes. */
     void (*config)(struct virtio_slot *s, void *to);
@@ -60,7 +68,8 @@ int virtio_pop(struct virtio_slot *s, unsigned queue,
 /* Gives a chain back with `written` bytes in it. */
 void virtio_push(struct virtio_slot *s, unsigned queue,
                  const struct virtq_chain *chain, uint32_t written);
-/* Chains were given back: interrupts, unless the driver wants none. */
+/* Shows the driver the chains that were given back, and interrupts, unless it
+ * wants none. */
 void virtio_signal(struct virtio_slot *s, unsigned queue);
 /* Whether notifications of that queue would be wasted. */
 void virtio_suppress(struct virtio_slot *s, unsigned queue, bool on);

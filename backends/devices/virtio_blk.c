@@ -62,7 +62,7 @@ static uint64_t blk_features(struct virtio_slot *s)
 {
     struct disk *d = s->state;
 
-    return BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH |
+    return VIRTIO_F_RING | BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH |
            (d->read_only ? BLK_F_RO : 0);
 }
 
@@ -122,17 +122,21 @@ static uint8_t blk_in(struct disk *d, const struct blk_header *h,
                : BLK_OK;
 }
 
+static uint8_t blk_flush(struct disk *d)
+{
+    return disk_flush(d) < 0 ? BLK_IOERR : BLK_OK;
+}
+
 static uint8_t blk_out(struct disk *d, const struct blk_header *h,
-                       const struct virtq_chain *c)
+                       const struct virtq_chain *c, bool write_through)
 {
     uint64_t len = c->readable_len - sizeof(*h), done;
 
-    if (!blk_in_range(d, h->sector, len))
+    if (!blk_in_range(d, h->sector, len) ||
+        blk_transfer(d, h->sector * DISK_SECTOR, c->buffer, sizeof(*h), len,
+                     false, &done) < 0)
         return BLK_IOERR;
-    return blk_transfer(d, h->sector * DISK_SECTOR, c->buffer, sizeof(*h), len,
-                        false, &done) < 0
-               ? BLK_IOERR
-               : BLK_OK;
+    return write_through ? blk_flush(d) : BLK_OK;
 }
 
 static int64_t blk_serve(struct virtio_slot *s, unsigned queue,
@@ -158,10 +162,11 @@ static int64_t blk_serve(struct virtio_slot *s, unsigned queue,
         status = blk_in(d, &h, c, &done);
         break;
     case BLK_OUT:
-        status = blk_out(d, &h, c);
+        /* A driver that can't flush must not have to (5.2.6.2). */
+        status = blk_out(d, &h, c, !(s->driver_features & BLK_F_FLUSH));
         break;
     case BLK_FLUSH:
-        status = disk_flush(d) < 0 ? BLK_IOERR : BLK_OK;
+        status = blk_flush(d);
         break;
     case BLK_GET_ID:
         done = c->writable_len - 1 < sizeof(id) ? c->writable_len - 1

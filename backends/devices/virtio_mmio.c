@@ -109,12 +109,16 @@ void virtio_push(struct virtio_slot *s, unsigned queue,
         board_ram_written(s->board, c->buffer[c->readable + i].host,
                           c->buffer[c->readable + i].len);
     virtq_push(q, ram, c, written);
-    board_ram_written(s->board, ram->host + q->used, 4 + 8ull * q->num);
 }
 
 void virtio_signal(struct virtio_slot *s, unsigned queue)
 {
-    if (virtq_wants_interrupt(&s->queue[queue], s->board->ram))
+    struct guest_ram *ram = s->board->ram;
+    struct virtq *q = &s->queue[queue];
+
+    virtq_publish(q, ram);
+    board_ram_written(s->board, ram->host + q->used, 6 + 8ull * q->num);
+    if (virtq_wants_interrupt(q, ram))
         slot_interrupt(s, INTERRUPT_USED);
 }
 
@@ -126,7 +130,7 @@ void virtio_suppress(struct virtio_slot *s, unsigned queue, bool on)
     if (!slot_live(s, queue))
         return;
     virtq_suppress(q, ram, on);
-    board_ram_written(s->board, ram->host + q->used, 2);
+    board_ram_written(s->board, ram->host + q->used, 6 + 8ull * q->num);
 }
 
 unsigned virtio_serve(struct virtio_slot *s, unsigned queue)
@@ -186,7 +190,10 @@ static void slot_set_ready(struct virtio_slot *s, struct virtq *q, bool ready)
         virtio_break(s, why);
         return;
     }
-    q->last_avail = 0;
+    q->last_avail = q->signalled = q->held = 0;
+    q->indirect = s->driver_features & VIRTIO_F_INDIRECT;
+    q->event_idx = s->driver_features & VIRTIO_F_EVENT_IDX;
+    q->in_order = s->driver_features & VIRTIO_F_IN_ORDER;
     q->ready = true;
 }
 

@@ -41,13 +41,27 @@ int virtq_check(const struct virtq *q, const struct guest_ram *ram,
         *why = "a ring is misaligned";
         return -EINVAL;
     }
+    /* With the event indices behind them, used or not. */
     if (!ram_ptr(ram, q->desc, 16ull * q->num) ||
-        !ram_ptr(ram, q->avail, 4 + 2ull * q->num) ||
-        !ram_ptr(ram, q->used, 4 + 8ull * q->num)) {
+        !ram_ptr(ram, q->avail, 6 + 2ull * q->num) ||
+        !ram_ptr(ram, q->used, 6 + 8ull * q->num)) {
         *why = "a ring is not in RAM";
         return -EINVAL;
     }
     return 0;
+}
+
+/* The last word of each ring, if the event index was negotiated. */
+static uint16_t *virtq_used_event(const struct virtq *q,
+                                  const struct guest_ram *ram)
+{
+    return (uint16_t *)(ram->host + q->avail + 4 + 2ull * q->num);
+}
+
+static uint16_t *virtq_avail_event(const struct virtq *q,
+                                   const struct guest_ram *ram)
+{
+    return (uint16_t *)(ram->host + q->used + 4 + 8ull * q->num);
 }
 
 /* virtq_check() has seen the rings, so these don't fail. */
@@ -73,10 +87,6 @@ static int virtq_add(struct virtq_chain *c, const struct guest_ram *ram,
         *why = "a descriptor points outside RAM";
         return -EINVAL;
     }
-    if (d->flags & DESC_INDIRECT) {
-        *why = "an indirect descriptor, which was not negotiated";
-        return -EINVAL;
-    }
     if (!(d->flags & DESC_WRITE) && c->writable) {
         *why = "a readable descriptor behind a writable one";
         return -EINVAL;
@@ -93,13 +103,73 @@ static int virtq_add(struct virtq_chain *c, const struct guest_ram *ram,
     return 0;
 }
 
+/* A table of descriptors: the queue's own, or an indirect one. */
+struct virtq_table {
+    const uint8_t *base;
+    uint32_t num;
+    bool indirect; /* by itself: it may lie over the queue's own */
+};
+
+/* Where an indirect descriptor leads; it ends the chain that it is in (2.7.5.3). */
+static int virtq_enter(const struct virtq *q, const struct guest_ram *ram,
+                       const struct virtq_desc *d, struct virtq_table *t,
+                       const char **why)
+{
+    if (!q->indirect)
+        *why = "an indirect descriptor, which was not negotiated";
+    else if (d->flags & DESC_NEXT)
+        *why = "an indirect descriptor that goes on";
+    else if (t->indirect)
+        *why = "an indirect descriptor in an indirect table";
+    else if (!d->len || d->len % sizeof(*d) ||
+             !ram_ptr(ram, d->addr, d->len))
+        *why = "an indirect table that is empty, cut or outside RAM";
+    else {
+        t->base = ram_ptr(ram, d->addr, d->len);
+        t->num = d->len / sizeof(*d);
+        t->indirect = true;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+/* The chain that begins at descriptor i of the queue's table. */
+static int virtq_walk(const struct virtq *q, const struct guest_ram *ram,
+                      uint16_t i, struct virtq_chain *c, const char **why)
+{
+    struct virtq_table t = {ram->host + q->desc, q->num, false};
+    struct virtq_desc d;
+
+    for (;;) {
+        if (i >= t.num) {
+            *why = "a descriptor index outside the table";
+            return -EINVAL;
+        }
+        if (c->readable + c->writable == q->num) {
+            *why = "a chain longer than the queue: it has a loop";
+            return -EINVAL;
+        }
+        /* A copy: what was checked is what is used. */
+        memcpy(&d, t.base + 16ull * i, sizeof(d));
+        if (d.flags & DESC_INDIRECT) {
+            if (virtq_enter(q, ram, &d, &t, why) < 0)
+                return -EINVAL;
+            i = 0;
+            continue;
+        }
+        if (virtq_add(c, ram, &d, why) < 0)
+            return -EINVAL;
+        if (!(d.flags & DESC_NEXT))
+            return 0;
+        i = d.next;
+    }
+}
+
 int virtq_pop(struct virtq *q, const struct guest_ram *ram,
               struct virtq_chain *chain, const char **why)
 {
     struct virtq_avail *avail = virtq_avail(q, ram);
-    uint16_t idx = __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE), i;
-    const uint8_t *table = ram->host + q->desc;
-    struct virtq_desc d;
+    uint16_t idx = __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE);
 
     if (idx == q->last_avail)
         return 0;
@@ -107,26 +177,11 @@ int virtq_pop(struct virtq *q, const struct guest_ram *ram,
         *why = "the available index ran ahead of the ring";
         return -EINVAL;
     }
-    i = chain->head = avail->ring[q->last_avail % q->num];
+    chain->head = avail->ring[q->last_avail % q->num];
     chain->readable = chain->writable = 0;
     chain->readable_len = chain->writable_len = 0;
-    for (;;) {
-        if (i >= q->num) {
-            *why = "a descriptor index outside the table";
-            return -EINVAL;
-        }
-        if (chain->readable + chain->writable == q->num) {
-            *why = "a chain longer than the queue: it has a loop";
-            return -EINVAL;
-        }
-        /* A copy: what was checked is what is used. */
-        memcpy(&d, table + 16ull * i, sizeof(d));
-        if (virtq_add(chain, ram, &d, why) < 0)
-            return -EINVAL;
-        if (!(d.flags & DESC_NEXT))
-            break;
-        i = d.next;
-    }
+    if (virtq_walk(q, ram, chain->head, chain, why) < 0)
+        return -EINVAL;
     if (chain->readable_len + chain->writable_len > UINT32_MAX) {
         *why = "a chain of more than 4 GiB";
         return -EINVAL;
@@ -139,21 +194,40 @@ void virtq_push(struct virtq *q, const struct guest_ram *ram,
                 const struct virtq_chain *chain, uint32_t written)
 {
     struct virtq_used *used = virtq_used(q, ram);
-    uint16_t idx = used->idx;
+    uint16_t at = used->idx + (q->in_order ? 0 : q->held);
 
-    used->ring[idx % q->num].id = chain->head;
-    used->ring[idx % q->num].len = written;
-    __atomic_store_n(&used->idx, idx + 1, __ATOMIC_RELEASE);
+    used->ring[at % q->num].id = chain->head;
+    used->ring[at % q->num].len = written;
+    q->held++;
 }
 
-bool virtq_wants_interrupt(const struct virtq *q, const struct guest_ram *ram)
+void virtq_publish(struct virtq *q, const struct guest_ram *ram)
 {
-    return !(virtq_avail(q, ram)->flags & AVAIL_NO_INTERRUPT);
+    struct virtq_used *used = virtq_used(q, ram);
+
+    __atomic_store_n(&used->idx, used->idx + q->held, __ATOMIC_RELEASE);
+    q->held = 0;
+    if (q->event_idx)
+        virtq_suppress(q, ram, false);
+}
+
+bool virtq_wants_interrupt(struct virtq *q, const struct guest_ram *ram)
+{
+    uint16_t before = q->signalled, now = virtq_used(q, ram)->idx;
+
+    q->signalled = now;
+    if (!q->event_idx)
+        return !(virtq_avail(q, ram)->flags & AVAIL_NO_INTERRUPT);
+    return (uint16_t)(now - *virtq_used_event(q, ram) - 1) <
+           (uint16_t)(now - before);
 }
 
 void virtq_suppress(struct virtq *q, const struct guest_ram *ram, bool on)
 {
-    virtq_used(q, ram)->flags = on ? USED_NO_NOTIFY : 0;
+    if (!q->event_idx)
+        virtq_used(q, ram)->flags = on ? USED_NO_NOTIFY : 0;
+    else /* half the index's range away: nobody gets there meanwhile */
+        *virtq_avail_event(q, ram) = q->last_avail + (on ? 0x8000 : 0);
 }
 
 /* Copy between flat memory and buffers [first, first + n). */

@@ -10,8 +10,12 @@
 struct virtq {
     uint32_t num; /* power of two up to VIRTQ_MAX */
     bool ready;
+    /* What the driver accepted: VIRTIO_F_INDIRECT_DESC, _EVENT_IDX, _IN_ORDER. */
+    bool indirect, event_idx, in_order;
     gpa_t desc, avail, used;
     uint16_t last_avail; /* next entry of the available ring to take */
+    uint16_t signalled;  /* used index when the driver was last asked about */
+    uint16_t held;       /* chains done whose used index is yet to move */
 };
 
 /* A buffer of a chain: checked to lie in RAM. */
@@ -37,12 +41,18 @@ int virtq_check(const struct virtq *q, const struct guest_ram *ram,
 int virtq_pop(struct virtq *q, const struct guest_ram *ram,
               struct virtq_chain *chain, const char **why);
 
-/* Gives a chain back; written is how many bytes the device put into it. */
+/* Gives a chain back; written is how many bytes the device put into it. The
+ * driver sees it after virtq_publish(). Chains that are
+ * published together are one entry of the used ring where completion is in
+ * order (2.7.9): that of the last. Publishing asks for notifications again
+ * where the event index was negotiated. */
 void virtq_push(struct virtq *q, const struct guest_ram *ram,
                 const struct virtq_chain *chain, uint32_t written);
+void virtq_publish(struct virtq *q, const struct guest_ram *ram);
 
-/* Does the driver want an interrupt for what was pushed? */
-bool virtq_wants_interrupt(const struct virtq *q, const struct guest_ram *ram);
+/* Does the driver want an interrupt for what was published since it was last
+ * asked about (2.7.7)? */
+bool virtq_wants_interrupt(struct virtq *q, const struct guest_ram *ram);
 
 /* Tells the driver whether to leave out notifications. */
 void virtq_suppress(struct virtq *q, const struct guest_ram *ram, bool on);

@@ -2,6 +2,7 @@
 #include "board_fixture.h"
 
 #include "backends/devices/lapic.h"
+#include "backends/devices/disk.h"
 #include "backends/devices/virtio.h"
 #include "guest/abi/abi.h"
 
@@ -70,17 +71,21 @@ static void make_available(struct fixture *f, uint16_t head)
     a[1]++;
 }
 
+#define INDIRECT  (1ull << 28)
+#define EVENT_IDX (1ull << 29)
+#define IN_ORDER  (1ull << 35)
+
 /* What a driver does before its first request. */
-static void start(struct fixture *f)
+static void start_with(struct fixture *f, uint64_t features)
 {
     memset(f->ram.host + DESC, 0, 0x3000);
     set(f, 0x70, 0);
     set(f, 0x70, 1);
     set(f, 0x70, 3);
     set(f, 0x24, 1);
-    set(f, 0x20, 1); /* VERSION_1 */
+    set(f, 0x20, 1 | features >> 32); /* VERSION_1 */
     set(f, 0x24, 0);
-    set(f, 0x20, 0);
+    set(f, 0x20, features);
     set(f, 0x70, 11);
     assert_int_equal(reg(f, 0x70), 11);
     set(f, 0x30, 0);
@@ -92,6 +97,11 @@ static void start(struct fixture *f)
     set(f, 0x44, 1);
     assert_int_equal(reg(f, 0x44), 1);
     set(f, 0x70, 15);
+}
+
+static void start(struct fixture *f)
+{
+    start_with(f, 0);
 }
 
 static int setup(void **state)
@@ -144,7 +154,10 @@ static void test_configuration(void **state)
     assert_int_equal(reg(f, 0xfc), 0);
     assert_int_equal(reg(f, 0xb0), 0xffffffff);
     set(f, 0x14, 1);
-    assert_int_equal(reg(f, 0x10), 1);
+    assert_int_equal(reg(f, 0x10), 1 | 8); /* VERSION_1, IN_ORDER */
+    set(f, 0x14, 0);
+    /* EVENT_IDX, INDIRECT; FLUSH, BLK_SIZE, SEG_MAX */
+    assert_int_equal(reg(f, 0x10), 3u << 28 | 0x244);
     set(f, 0x14, 2);
     assert_int_equal(reg(f, 0x10), 0);
 }
@@ -161,7 +174,7 @@ static void test_features_refused(void **state)
     set(f, 0x24, 1);
     set(f, 0x20, 1);
     set(f, 0x24, 0);
-    set(f, 0x20, 1u << 28); /* indirect: not offered */
+    set(f, 0x20, 1u << 24); /* not offered */
     set(f, 0x70, 11);
     assert_int_equal(reg(f, 0x70), 3);
     set(f, 0x20, 1u << 9);
@@ -182,6 +195,7 @@ static void test_bad_rings(void **state)
         {NUM, DESC, AVAIL, USED + 2},
         {NUM, FIXTURE_RAM - 16, AVAIL, USED},
         {NUM, DESC, FIXTURE_RAM - 2, USED},
+        {NUM, DESC, FIXTURE_RAM - 4 - 2 * NUM, USED}, /* used_event */
         {NUM, DESC, AVAIL, 0xfffffffc},
     };
     struct fixture *f = *state;
@@ -430,7 +444,7 @@ static void test_hostile_chains(void **state)
     set(f, 0x50, 0);
     assert_int_equal(used_ring(f)[1], 1);
     /* Data, status and used ring: whoever caches RAM has been told. */
-    assert_int_equal(f->written, 512 + 1 + 4 + 8 * NUM);
+    assert_int_equal(f->written, 512 + 1 + 6 + 8 * NUM);
     assert_int_equal(f->written_last, USED);
 
     good_chain(f);
@@ -476,6 +490,191 @@ static void test_hostile_chains(void **state)
     assert_broken(f, "available index");
 }
 
+/* ---- What may be negotiated ------------------------------------------------ */
+
+#define TABLE 0x180000u /* an indirect table: a good read of block 0 */
+
+static struct desc *indirect_table(struct fixture *f)
+{
+    return (struct desc *)(f->ram.host + TABLE);
+}
+
+static void good_indirect(struct fixture *f)
+{
+    struct desc *t = indirect_table(f);
+
+    start_with(f, INDIRECT);
+    memset(f->ram.host + DATA, 0, 16);
+    t[0] = (struct desc){DATA, 16, NEXT, 2};
+    t[1] = (struct desc){DATA + 0x2000, 1, WRITE, 0};
+    t[2] = (struct desc){DATA + 0x1000, 512, NEXT | WRITE, 1};
+    desc_table(f)[0] = (struct desc){TABLE, 48, 4, 0};
+}
+
+static void test_indirect(void **state)
+{
+    struct fixture *f = *state;
+    struct desc *t = indirect_table(f), *d = desc_table(f);
+    uint64_t word = tm_disk_word(0, 0);
+
+    good_indirect(f);
+    make_available(f, 0);
+    set(f, 0x50, 0);
+    assert_int_equal(used_ring(f)[1], 1);
+    assert_memory_equal(f->ram.host + DATA + 0x1000, &word, 8);
+    assert_int_equal(f->ram.host[DATA + 0x2000], 0);
+
+    good_indirect(f); /* the header in the queue, the rest in the table */
+    d[0] = (struct desc){DATA, 16, NEXT, 7};
+    d[7] = (struct desc){TABLE + 32, 16, 4, 0};
+    t[2].flags = WRITE;
+    t[2].len = 513;
+    make_available(f, 0);
+    set(f, 0x50, 0);
+    assert_int_equal(used_ring(f)[1], 1);
+
+    good_indirect(f);
+    t[0] = (struct desc){TABLE, 48, 4, 0};
+    assert_broken(f, "indirect in indirect");
+    good_indirect(f);
+    d[0].flags |= NEXT;
+    assert_broken(f, "indirect that goes on");
+    good_indirect(f);
+    d[0].len = 0;
+    assert_broken(f, "empty table");
+    good_indirect(f);
+    d[0].len = 40;
+    assert_broken(f, "cut table");
+    good_indirect(f);
+    d[0].len = 0xfffffff0;
+    assert_broken(f, "table of 4 GiB");
+    good_indirect(f);
+    d[0].addr = FIXTURE_RAM - 32;
+    assert_broken(f, "table across the end of RAM");
+    good_indirect(f);
+    d[0].addr = TM_IOAPIC_GPA;
+    assert_broken(f, "table in device memory");
+    good_indirect(f);
+    t[2].next = 3;
+    assert_broken(f, "next outside the table");
+    good_indirect(f);
+    t[2].next = 2;
+    assert_broken(f, "loop in the table");
+    good_indirect(f);
+    d[0].addr = DESC; /* itself: its first entry is indirect */
+    assert_broken(f, "the queue's own table");
+}
+
+/* 32 reads of a sector, each one descriptor of the queue. */
+static void post_reads(struct fixture *f, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        desc_table(f)[i] = (struct desc){TABLE, 48, 4, 0};
+        make_available(f, i);
+    }
+}
+
+static void test_in_order(void **state)
+{
+    struct fixture *f = *state;
+
+    good_indirect(f);
+    start_with(f, INDIRECT | IN_ORDER);
+    post_reads(f, 5);
+    set(f, 0x50, 0);
+    /* One entry, where the first would be, that names the last. */
+    assert_int_equal(used_ring(f)[1], 5);
+    assert_int_equal(used_ring(f)[2], 4);
+    assert_int_equal(used_ring(f)[6], 0);
+    post_reads(f, 3);
+    set(f, 0x50, 0);
+    assert_int_equal(used_ring(f)[1], 8);
+    assert_int_equal(used_ring(f)[2 + 4 * 5], 2);
+    assert_int_equal(used_ring(f)[2 + 4 * 6], 0);
+    /* Without it, an entry each. */
+    start_with(f, INDIRECT);
+    post_reads(f, 5);
+    set(f, 0x50, 0);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(used_ring(f)[2 + 4 * i], i);
+}
+
+static bool interrupts_at(struct fixture *f, uint16_t used_event, unsigned n)
+{
+    bool yes;
+
+    avail_ring(f)[2 + NUM] = used_event;
+    post_reads(f, n);
+    set(f, 0x50, 0);
+    yes = reg(f, 0x60);
+    set(f, 0x64, 3);
+    return yes;
+}
+
+static void test_event_index(void **state)
+{
+    struct fixture *f = *state;
+
+    good_indirect(f);
+    start_with(f, INDIRECT | EVENT_IDX);
+    assert_false(interrupts_at(f, 4, 4));
+    assert_true(interrupts_at(f, 4, 1));
+    assert_true(interrupts_at(f, 8, 4));
+    assert_false(interrupts_at(f, 8, 1)); /* that one is past */
+    assert_false(interrupts_at(f, 12, 1));
+    assert_true(interrupts_at(f, 12, 8));
+    avail_ring(f)[0] = 1; /* the flag means nothing now */
+    assert_true(interrupts_at(f, 19, 1));
+    /* The device asks to be told of the next request. */
+    assert_int_equal(used_ring(f)[2 + 4 * NUM], used_ring(f)[1]);
+    assert_int_equal(used_ring(f)[0], 0);
+    for (unsigned i = 0; i < 5000; i++) /* around the index's end */
+        assert_true(interrupts_at(f, used_ring(f)[1] + 13, 14));
+    assert_int_equal(reg(f, 0x70), 15);
+}
+
+/* A driver that can't flush has a disk without a cache; one that can loses what
+ * it didn't flush. */
+static void test_volatile_cache(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t sector[DISK_SECTOR];
+    struct disk d;
+    char why[REASON_MAX];
+
+    assert_int_equal(disk_open(&d, NULL, why), 0);
+    assert_int_equal(disk_keep_unflushed(&d), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        memset(sector, i, sizeof(sector));
+        assert_int_equal(disk_write(&d, i * 512, sector, 512), 0);
+    }
+    assert_int_equal(disk_flush(&d), 0);
+    for (unsigned round = 0; round < 3; round++) {
+        memset(sector, 0x80 + round, sizeof(sector));
+        for (unsigned i = 4; i < 8; i++)
+            assert_int_equal(disk_write(&d, i * 512, sector, 512), 0);
+    }
+    disk_lose_power(&d, UINT64_MAX);
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(d.memory[i * 512 + 511], i);
+    /* By a seed: of each sector any of what it held since. */
+    for (uint64_t seed = 0, seen = 0; seed < 200 || seen != 15; seed++) {
+        assert_true(seed < 2000);
+        for (unsigned round = 0; round < 3; round++) {
+            memset(sector, 0x80 + round, sizeof(sector));
+            assert_int_equal(disk_write(&d, 5 * 512, sector, 512), 0);
+        }
+        disk_lose_power(&d, seed);
+        assert_true(d.memory[5 * 512] == 5 || d.memory[5 * 512] >> 2 == 0x20);
+        seen |= 1u << (d.memory[5 * 512] == 5 ? 3 : d.memory[5 * 512] & 3);
+        memset(sector, 5, sizeof(sector));
+        assert_int_equal(disk_write(&d, 5 * 512, sector, 512), 0);
+        assert_int_equal(disk_flush(&d), 0);
+    }
+    disk_close(&d);
+    assert_int_equal(reg(f, 0x70), 15);
+}
+
 /* Good requests before the bad one are answered, those behind are not. */
 static void test_broken_midway(void **state)
 {
@@ -507,8 +706,9 @@ static void test_noise(void **state)
 
     for (int round = 0; round < 20000; round++) {
         uint64_t *p = (uint64_t *)desc_table(f);
+        uint64_t features = rng() & (INDIRECT | EVENT_IDX | IN_ORDER);
 
-        start(f);
+        start_with(f, features);
         for (unsigned i = 0; i < NUM * 2; i++)
             p[i] = rng();
         for (unsigned i = 0; i < NUM; i++) {
@@ -519,7 +719,7 @@ static void test_noise(void **state)
             if (rng() % 4)
                 d->len = rng() % 2000;
             if (rng() % 4)
-                d->flags &= 3;
+                d->flags &= features & INDIRECT ? 7 : 3;
             if (rng() % 4)
                 d->next = rng() % NUM;
             avail_ring(f)[2 + i] = rng() % (NUM + 1);
@@ -567,6 +767,8 @@ int main(void)
         TEST(test_generated_disk),  TEST(test_file_disk),
         TEST(test_file_shrinks),    TEST(test_bad_requests),
         TEST(test_interrupts),      TEST(test_hostile_chains),
+        TEST(test_indirect),        TEST(test_in_order),
+        TEST(test_event_index),     TEST(test_volatile_cache),
         TEST(test_broken_midway),   TEST(test_noise),
         TEST(test_noise_registers),
     };
