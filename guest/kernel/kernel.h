@@ -270,8 +270,14 @@ void init_run(void) __attribute__((noreturn));
 
 /* Capacity in bytes; -TM_ENODEV where there is no disk. */
 int64_t blk_size(void);
+/* BLK_*, of lib/syscall.h. */
+void blk_set_mode(unsigned mode);
 /* Waits until no transfer is under way. */
 void blk_drain(void);
+/* Up to BLK_BATCH_MAX requests of the running process, of up to BLK_LEN_MAX
+ * bytes each, all in flight together. 0, or negative errno of any of them. */
+struct user_blk;
+int blk_batch(const struct user_blk *requests, unsigned n);
 /* len bytes at offset (both 512-multiples, in range) to or from user memory
  * of the running process. len, or negative errno. */
 int64_t blk_transfer(uint64_t offset, uint64_t user, uint64_t len, bool write);

@@ -68,7 +68,7 @@ static void probe(void)
 {
     presence = ABSENT;
     if (!virtio_find(&net.dev, ID_NET, interrupt) ||
-        !virtio_negotiate(&net.dev) || !setup_buffers(RX) || !setup_buffers(TX))
+        !virtio_negotiate(&net.dev, 0) || !setup_buffers(RX) || !setup_buffers(TX))
         return;
     for (unsigned i = 0; i < FRAMES; i++) {
         virtio_post(net.queue[RX], (uint16_t)(2 * i));

@@ -201,9 +201,8 @@ static int64_t call_sleep_us(struct trapframe *tf)
     return 0;
 }
 
-static int64_t transfer(const struct trapframe *tf, bool write)
+static int64_t check_transfer(uint64_t offset, uint64_t user, uint64_t len)
 {
-    uint64_t offset = tf->rdi, user = tf->rsi, len = tf->rdx;
     int64_t size = is_process() ? blk_size() : -TM_ENOSYS;
 
     if (size < 0)
@@ -211,9 +210,14 @@ static int64_t transfer(const struct trapframe *tf, bool write)
     if (offset % 512 || len % 512 || offset > (uint64_t)size ||
         len > (uint64_t)size - offset)
         return -TM_EINVAL;
-    if (!user_range_ok(user, len))
-        return -TM_EFAULT;
-    return blk_transfer(offset, user, len, write);
+    return user_range_ok(user, len) ? 0 : -TM_EFAULT;
+}
+
+static int64_t transfer(const struct trapframe *tf, bool write)
+{
+    int64_t err = check_transfer(tf->rdi, tf->rsi, tf->rdx);
+
+    return err ? err : blk_transfer(tf->rdi, tf->rsi, tf->rdx, write);
 }
 
 static int64_t call_blk_read(struct trapframe *tf)
@@ -230,6 +234,74 @@ static int64_t call_blk_size(struct trapframe *tf)
 {
     (void)tf;
     return blk_size();
+}
+
+static int64_t call_blk_batch(struct trapframe *tf)
+{
+    struct user_blk r[BLK_BATCH_MAX];
+    int64_t err;
+
+    if (tf->rsi > BLK_BATCH_MAX)
+        return -TM_EINVAL;
+    if (!user_range_ok(tf->rdi, tf->rsi * sizeof(r[0])))
+        return -TM_EFAULT;
+    err = copy_from_user(r, tf->rdi, tf->rsi * sizeof(r[0]));
+    for (uint64_t i = 0; i < tf->rsi && !err; i++) {
+        if (r[i].op == BLK_OP_FLUSH) {
+            r[i].offset = r[i].len = 0;
+            err = is_process() && blk_size() >= 0 ? 0 : -TM_ENODEV;
+        } else if (r[i].op > BLK_OP_FLUSH || r[i].len > BLK_LEN_MAX) {
+            err = -TM_EINVAL;
+        } else {
+            err = check_transfer(r[i].offset, r[i].buffer, r[i].len);
+        }
+    }
+    return err ? err : blk_batch(r, (unsigned)tf->rsi);
+}
+
+static int64_t call_blk_mode(struct trapframe *tf)
+{
+    if (tf->rdi & ~(uint64_t)BLK_EAGER)
+        return -TM_EINVAL;
+    blk_set_mode((unsigned)tf->rdi);
+    return 0;
+}
+
+/* A word of user memory, to sleep on: where it lies in the direct map, whatever
+ * address its processes have for it. NULL: err. */
+static const volatile uint32_t *user_word(uint64_t user, int64_t *err)
+{
+    *err = is_process() ? 0 : -TM_ENOSYS;
+    if (!*err && (user % 4 || !user_range_ok(user, 4)))
+        *err = -TM_EFAULT;
+    /* Writable, so that it is the process's own: a copy has another word. */
+    if (!*err)
+        *err = mm_fault(&current->mm, user, true, false);
+    if (*err)
+        return NULL;
+    return (uint32_t *)((char *)phys_to_virt(
+                            *mm_leaf(&current->mm, user, false) & PTE_ADDR) +
+                        user % PAGE_SIZE);
+}
+
+static int64_t call_word_wait(struct trapframe *tf)
+{
+    int64_t err;
+    const volatile uint32_t *word = user_word(tf->rdi, &err);
+
+    if (word && *word == (uint32_t)tf->rsi)
+        proc_sleep((const void *)word, 0);
+    return err;
+}
+
+static int64_t call_word_wake(struct trapframe *tf)
+{
+    int64_t err;
+    const volatile uint32_t *word = user_word(tf->rdi, &err);
+
+    if (word)
+        proc_wake((const void *)word);
+    return err;
 }
 
 static int64_t call_doorbell(struct trapframe *tf)

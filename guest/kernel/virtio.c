@@ -70,26 +70,34 @@ bool virtio_find(struct virtio_device *d, uint32_t id, void (*interrupt)(void))
     return false;
 }
 
-bool virtio_negotiate(struct virtio_device *d)
+static uint32_t accept(struct virtio_device *d, unsigned word, uint32_t wanted)
 {
-    uint32_t status = STATUS_ACKNOWLEDGE | STATUS_DRIVER;
+    uint32_t both;
+
+    reg_write(d, REG_FEATURES_SEL, word);
+    both = reg_read(d, REG_FEATURES) & wanted;
+    reg_write(d, REG_DRIVER_SEL, word);
+    reg_write(d, REG_DRIVER, both);
+    return both;
+}
+
+bool virtio_negotiate(struct virtio_device *d, uint64_t wanted)
+{
+    uint32_t status = STATUS_ACKNOWLEDGE | STATUS_DRIVER, high;
 
     reg_write(d, REG_STATUS, 0);
     reg_write(d, REG_STATUS, STATUS_ACKNOWLEDGE);
     reg_write(d, REG_STATUS, status);
-    reg_write(d, REG_DRIVER_SEL, 0);
-    reg_write(d, REG_DRIVER, 0);
+    d->features = accept(d, 0, (uint32_t)wanted);
     if (!d->modern) {
         reg_write(d, REG_PAGE_SIZE, PAGE_SIZE);
         return true;
     }
-    reg_write(d, REG_FEATURES_SEL, 1);
-    if (!(reg_read(d, REG_FEATURES) & FEATURE_VERSION_1))
-        return false;
-    reg_write(d, REG_DRIVER_SEL, 1);
-    reg_write(d, REG_DRIVER, FEATURE_VERSION_1);
+    high = accept(d, 1, FEATURE_VERSION_1 | (uint32_t)(wanted >> 32));
+    d->features |= (uint64_t)(high & ~FEATURE_VERSION_1) << 32;
     reg_write(d, REG_STATUS, status | STATUS_FEATURES_OK);
-    return reg_read(d, REG_STATUS) & STATUS_FEATURES_OK;
+    return (high & FEATURE_VERSION_1) &&
+           (reg_read(d, REG_STATUS) & STATUS_FEATURES_OK);
 }
 
 struct virtio_queue *virtio_queue(struct virtio_device *d, unsigned index)
@@ -151,9 +159,32 @@ static void store_load_fence(void)
 void virtio_notify(struct virtio_device *d, struct virtio_queue *q,
                    unsigned index)
 {
+    uint16_t before = q->told, now = q->avail.idx;
+    bool wanted;
+
     store_load_fence();
-    if (!(q->used.flags & USED_NO_NOTIFY))
+    if (d->features & VIRTIO_F_EVENT_IDX)
+        wanted = (uint16_t)(now - q->used.avail_event - 1) <
+                 (uint16_t)(now - before);
+    else
+        wanted = !(q->used.flags & USED_NO_NOTIFY);
+    q->told = now;
+    if (wanted)
         reg_write(d, REG_QUEUE_NOTIFY, index);
+}
+
+void virtio_notify_always(struct virtio_device *d, struct virtio_queue *q,
+                          unsigned index)
+{
+    q->told = q->avail.idx;
+    store_load_fence();
+    reg_write(d, REG_QUEUE_NOTIFY, index);
+}
+
+void virtio_interrupt_at(struct virtio_queue *q, uint16_t entry)
+{
+    q->avail.used_event = entry;
+    store_load_fence();
 }
 
 void virtio_want_interrupts(struct virtio_queue *q, bool on)

@@ -19,6 +19,13 @@ struct vring_desc {
     uint16_t flags, next;
 };
 
+#define DESC_INDIRECT 4
+
+/* Feature bits of the transport (virtio 1.2, 6). */
+#define VIRTIO_F_INDIRECT (1ull << 28)
+#define VIRTIO_F_EVENT_IDX (1ull << 29)
+#define VIRTIO_F_IN_ORDER (1ull << 35)
+
 /* The legacy interface fixes this order and the used ring's alignment. */
 struct virtio_queue {
     struct vring_desc desc[VIRTQ_SIZE];
@@ -32,18 +39,21 @@ struct virtio_queue {
         } ring[VIRTQ_SIZE];
         uint16_t avail_event;
     } used __attribute__((aligned(4096)));
+    uint16_t told; /* driver's own: avail.idx at the last notification */
 };
 
 struct virtio_device {
     uint64_t base; /* gpa of its registers */
     bool modern;   /* interface version 2 */
+    uint64_t features; /* negotiated, VERSION_1 aside */
 };
 
 /* In this order: find the first device of that kind and route its interrupt
- * (the handler calls virtio_ack()); negotiate no feature but VERSION_1; make
- * the queues; start. False, or NULL: it can't be. */
+ * (the handler calls virtio_ack()); negotiate those of the wanted features that
+ * the device offers, and VERSION_1; make the queues; start. False, or NULL: it
+ * can't be. */
 bool virtio_find(struct virtio_device *d, uint32_t id, void (*interrupt)(void));
-bool virtio_negotiate(struct virtio_device *d);
+bool virtio_negotiate(struct virtio_device *d, uint64_t wanted);
 struct virtio_queue *virtio_queue(struct virtio_device *d, unsigned index);
 void virtio_start(struct virtio_device *d);
 
@@ -56,9 +66,15 @@ void virtio_post(struct virtio_queue *q, uint16_t head);
 /* Notifies the device, unless it said that it looks by itself. */
 void virtio_notify(struct virtio_device *d, struct virtio_queue *q,
                    unsigned index);
-/* Whether completions interrupt. After asking for it, look at the used ring
- * once more before sleeping. */
+/* The same, whatever it said. */
+void virtio_notify_always(struct virtio_device *d, struct virtio_queue *q,
+                          unsigned index);
+/* Whether completions interrupt, without EVENT_IDX. After asking for it, look
+ * at the used ring once more before sleeping. */
 void virtio_want_interrupts(struct virtio_queue *q, bool on);
+/* With EVENT_IDX: the next interrupt is that of used entry `entry`. Here too,
+ * look once more. Without it, every completion interrupts all the same. */
+void virtio_interrupt_at(struct virtio_queue *q, uint16_t entry);
 
 /* Device configuration, at a byte offset. */
 uint8_t virtio_config8(struct virtio_device *d, unsigned off);

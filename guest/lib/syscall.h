@@ -38,7 +38,11 @@
     SYSCALL(pipe, 25, "(): a byte channel's number")                      \
     SYSCALL(pipe_read, 26, "(channel, buf, len): bytes; waits for one")   \
     SYSCALL(pipe_write, 27, "(channel, buf, len): len; waits for room")   \
-    SYSCALL(pipe_close, 28, "(channel): 0")
+    SYSCALL(pipe_close, 28, "(channel): 0")                               \
+    SYSCALL(blk_batch, 29, "(struct user_blk *, count): 0")               \
+    SYSCALL(blk_mode, 30, "(BLK_*): 0")                                   \
+    SYSCALL(word_wait, 31, "(uint32_t *, value): 0")                      \
+    SYSCALL(word_wake, 32, "(uint32_t *): 0")
 
 enum syscall_number {
 #define SYSCALL(name, number, meaning) SYS_##name = number,
@@ -84,6 +88,29 @@ struct user_fault {
  * Without it, interrupts are on only while a process waits, and buffers are given
  * back in batches. */
 #define NET_EAGER 1u
+
+/* blk_batch: requests that are in flight together. Offset and len are multiples
+ * of 512, len at most BLK_LEN_MAX; a flush needs neither, nor a buffer. */
+#define BLK_BATCH_MAX 32
+#define BLK_LEN_MAX 65536
+#define BLK_OP_READ 0
+#define BLK_OP_WRITE 1
+#define BLK_OP_FLUSH 2
+#ifndef __ASSEMBLER__
+struct user_blk {
+    unsigned long offset, buffer;
+    unsigned int len, op;
+};
+#endif
+
+/* blk_mode: notify the device of each request at once, and interrupt for each
+ * completion. Without it, a batch is one notification and, where the device
+ * has the event index, one interrupt. */
+#define BLK_EAGER 1u
+
+/* word_wait sleeps until a word_wake of the same word, unless the word does not
+ * hold the value any more. The word is aligned; processes that share its memory
+ * share the sleep. Wake-ups can come for no reason. */
 
 /* Error numbers are Linux's. */
 #define TM_ENOENT 2

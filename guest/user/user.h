@@ -167,6 +167,36 @@ static inline int64_t sys_blk_size(void)
     return syscall0(SYS_blk_size);
 }
 
+/* 0, or the errno of a request that failed; see lib/syscall.h. */
+static inline int sys_blk_batch(const struct user_blk *requests, unsigned n)
+{
+    return (int)syscall3(SYS_blk_batch, (uint64_t)requests, n, 0);
+}
+
+/* What was written before is on the disk for good. */
+static inline int sys_blk_flush(void)
+{
+    const struct user_blk flush = {.op = BLK_OP_FLUSH};
+
+    return sys_blk_batch(&flush, 1);
+}
+
+/* BLK_*. */
+static inline int sys_blk_mode(unsigned mode)
+{
+    return (int)syscall3(SYS_blk_mode, mode, 0, 0);
+}
+
+static inline void sys_word_wait(uint32_t *word, uint32_t value)
+{
+    syscall3(SYS_word_wait, (uint64_t)word, value, 0);
+}
+
+static inline void sys_word_wake(uint32_t *word)
+{
+    syscall3(SYS_word_wake, (uint64_t)word, 0, 0);
+}
+
 /* One Ethernet frame; waits while the device's queue is full. */
 static inline int64_t sys_net_send(const void *frame, size_t len)
 {
