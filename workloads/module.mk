@@ -6,8 +6,11 @@
 compute_WORKLOADS := sort sha256 matmul lzcomp json regex btree chess bytecode \
 	nbody fft chase64m
 compute_PARTS     := rx_compile rx_match jn_parse jn_print
-io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkwrite-seq \
-	blkwrite-rand net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
+io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkread-seq-qd32 \
+	blkread-rand-qd32 blkread-64k-qd32 blkread-rand-eager blkwrite-seq \
+	blkwrite-rand blkwrite-64k blkwrite-seq-qd32 blkwrite-rand-qd32 \
+	blkwrite-64k-qd32 blkwrite-rand-eager blkwrite-flush blkwrite-flush-qd32 \
+	net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
 	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
 mixed_WORKLOADS   := forkwait shell compile jit gc bigmem
 paging_WORKLOADS  := map-churn cow-fault fork-pages perm-flip wx-flip
@@ -26,7 +29,8 @@ workload_obj = $(patsubst %,$(O)/guest/u/workloads/%.o,$(1))
 workload_CFLAGS := -falign-functions=64
 workload_OBJS   := $(call workload_obj,\
 	$(addprefix compute/,$(compute_WORKLOADS) $(compute_PARTS)) \
-	$(addprefix io/,$(io_WORKLOADS) blkread blkwrite netload ticker) $(addprefix mixed/,$(mixed_WORKLOADS) unit cc) \
+	$(addprefix io/,$(io_WORKLOADS) blkload blkread blkwrite netload ticker) \
+	$(addprefix mixed/,$(mixed_WORKLOADS) unit cc) \
 	$(addprefix paging/,$(paging_WORKLOADS)))
 $(workload_OBJS): user_CFLAGS += $(workload_CFLAGS)
 
@@ -37,8 +41,8 @@ $(O)/guest/bin/json $(O)/native/json: \
 
 # What a family of them shares.
 io_family = $(addprefix $(O)/guest/bin/,$(filter $(1),$(io_WORKLOADS)))
-$(call io_family,blkread-%): $(call workload_obj,io/blkread)
-$(call io_family,blkwrite-%): $(call workload_obj,io/blkwrite)
+$(call io_family,blkread-%): $(call workload_obj,io/blkread io/blkload)
+$(call io_family,blkwrite-%): $(call workload_obj,io/blkwrite io/blkload)
 $(call io_family,net-%): $(call workload_obj,io/netload)
 $(call io_family,timer-%): $(call workload_obj,io/ticker)
 

@@ -102,6 +102,22 @@ static uint64_t blocks_written(uint64_t step)
     return sum;
 }
 
+/* 64 KiB each, made of block 0 again and again. */
+static uint64_t extents_written(uint64_t step)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < 4; i++) {
+        uint64_t mark = fold(i * step % 64, i + 1);
+
+        sum = fold(sum, mark);
+        for (uint64_t w = 1; w < 16 * PAGE_WORDS - 1; w++)
+            sum = fold(sum, tm_disk_word(0, w % PAGE_WORDS));
+        sum = fold(sum, mark);
+    }
+    return sum;
+}
+
 static uint64_t ticks(uint64_t period_us)
 {
     return fold(period_us, 8);
@@ -138,6 +154,17 @@ static const struct row {
     {"blkread-64k", extents_read, 37},
     {"blkwrite-seq", blocks_written, 1},
     {"blkwrite-rand", blocks_written, 397},
+    {"blkread-seq-qd32", blocks_read, 1},
+    {"blkread-rand-qd32", blocks_read, 1597},
+    {"blkread-64k-qd32", extents_read, 37},
+    {"blkread-rand-eager", blocks_read, 1597},
+    {"blkwrite-64k", extents_written, 37},
+    {"blkwrite-seq-qd32", blocks_written, 1},
+    {"blkwrite-rand-qd32", blocks_written, 397},
+    {"blkwrite-64k-qd32", extents_written, 37},
+    {"blkwrite-rand-eager", blocks_written, 397},
+    {"blkwrite-flush", blocks_written, 397},
+    {"blkwrite-flush-qd32", blocks_written, 397},
     {"timer-1khz", ticks, 1000},
     {"timer-10khz", ticks, 100},
     {"console", lines, 64},
@@ -221,6 +248,25 @@ static void test_suppression(void **state)
     }
 }
 
+/* A deep queue is one notification and one interrupt for 32 requests. */
+static void test_batches(void **state)
+{
+    struct transcript one, deep, eager;
+
+    (void)state;
+    boot(&one, "blkread-rand", NULL);
+    boot(&deep, "blkread-rand-qd32", NULL);
+    boot(&eager, "blkread-rand-eager", NULL);
+    /* 2 samples of 70 operations: 140 requests, 6 batches. */
+    assert_int_equal(deep.end.kernel.count[EV_INTERRUPT], 6);
+    assert_int_equal(one.end.kernel.count[EV_INTERRUPT], 140);
+    assert_int_equal(eager.end.kernel.count[EV_INTERRUPT], 140);
+    assert_true(deep.end.kernel.count[EV_EXIT_MMIO] * 20 <
+                one.end.kernel.count[EV_EXIT_MMIO]);
+    assert_true(eager.end.kernel.count[EV_EXIT_MMIO] >=
+                one.end.kernel.count[EV_EXIT_MMIO]);
+}
+
 /* A file that begins as abi.h wants it; what was written to is put back. */
 static FILE *make_disk(char path[32])
 {
@@ -244,14 +290,17 @@ static FILE *make_disk(char path[32])
 
 static void test_writes_are_put_back(void **state)
 {
+    static const char *const benches[] = {"blkwrite-seq", "blkwrite-64k-qd32"};
     struct transcript t;
     char path[32];
     FILE *f = make_disk(path);
     uint64_t word;
 
     (void)state;
-    boot(&t, "blkwrite-seq", path);
-    assert_non_null(strstr(t.result, "\"status\":\"ok\""));
+    for (unsigned i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+        boot(&t, benches[i], path);
+        assert_non_null(strstr(t.result, "\"status\":\"ok\""));
+    }
     rewind(f);
     for (uint64_t i = 0; i < TM_DISK_MIN / 8; i++) {
         assert_int_equal(fread(&word, 8, 1, f), 1);
@@ -266,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_checksums),
         cmocka_unit_test(test_suppression),
+        cmocka_unit_test(test_batches),
         cmocka_unit_test(test_writes_are_put_back),
     };
 

@@ -1,18 +1,18 @@
 /* blkread-rand: 4 KiB reads of blocks in random order, one at a time. */
 #include "../../guest/lib/bench.h"
-#include "../../guest/lib/lib.h"
 #include "blkread.h"
+
+static const struct blk_shape shape = {
+    .bytes = BLK_BYTES, .depth = 1, .random = true, .region = TM_DISK_MIN};
 
 static void rand_kernel(uint64_t n)
 {
-    for (uint64_t op = 0; op < n; op++)
-        blkread_one(mix64(0, op) % BLK_COUNT);
+    blkread_run(&shape, n);
 }
 
-/* A step coprime to the number of blocks visits blocks all over the disk. */
 static uint64_t rand_checksum(void)
 {
-    return blkread_checksum(64, 1597);
+    return blkread_checksum(&shape, 64, 1597);
 }
 
 DEFINE_BENCHMARK(blkread_rand, "blkread-rand", "io", "4 KiB read",

@@ -2,15 +2,17 @@
 #include "../../guest/lib/bench.h"
 #include "blkread.h"
 
+static const struct blk_shape shape = {
+    .bytes = BLK_BYTES, .depth = 1, .region = TM_DISK_MIN};
+
 static void seq_kernel(uint64_t n)
 {
-    for (uint64_t op = 0; op < n; op++)
-        blkread_one(op % BLK_COUNT);
+    blkread_run(&shape, n);
 }
 
 static uint64_t seq_checksum(void)
 {
-    return blkread_checksum(64, 1);
+    return blkread_checksum(&shape, 64, 1);
 }
 
 DEFINE_BENCHMARK(blkread_seq, "blkread-seq", "io", "4 KiB read",

@@ -1,18 +1,18 @@
 /* blkwrite-rand: 4 KiB writes of blocks in random order, one at a time. */
 #include "../../guest/lib/bench.h"
-#include "../../guest/lib/lib.h"
 #include "blkwrite.h"
+
+static const struct blk_shape shape = {
+    .bytes = BLK_BYTES, .depth = 1, .random = true, .region = BLKWRITE_REGION};
 
 static void rand_kernel(uint64_t n)
 {
-    for (uint64_t op = 0; op < n; op++)
-        blkwrite_one(mix64(0, op) % WRITE_COUNT);
+    blkwrite_run(&shape, n);
 }
 
-/* A step coprime to the number of blocks. */
 static uint64_t rand_checksum(void)
 {
-    return blkwrite_checksum(64, 397);
+    return blkwrite_checksum(&shape, 64, 397);
 }
 
 DEFINE_BENCHMARK(blkwrite_rand, "blkwrite-rand", "io", "4 KiB write",

@@ -2,15 +2,17 @@
 #include "../../guest/lib/bench.h"
 #include "blkwrite.h"
 
+static const struct blk_shape shape = {
+    .bytes = BLK_BYTES, .depth = 1, .region = BLKWRITE_REGION};
+
 static void seq_kernel(uint64_t n)
 {
-    for (uint64_t op = 0; op < n; op++)
-        blkwrite_one(op % WRITE_COUNT);
+    blkwrite_run(&shape, n);
 }
 
 static uint64_t seq_checksum(void)
 {
-    return blkwrite_checksum(64, 1);
+    return blkwrite_checksum(&shape, 64, 1);
 }
 
 DEFINE_BENCHMARK(blkwrite_seq, "blkwrite-seq", "io", "4 KiB write",

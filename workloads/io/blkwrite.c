@@ -1,83 +1,143 @@
-/* 4 KiB writes through the kernel's virtio-blk driver, read back at the end. */
+/* Writes through the kernel's virtio-blk driver, read back at the end. */
 #include "blkwrite.h"
-#include "../../guest/lib/bench.h"
-#include "../../guest/lib/lib.h"
-#include "../../guest/user/user.h"
 
-#define WORDS (BLK_BYTES / 8)
+#define UNITS (BLKWRITE_REGION / BLK_BYTES)
 
-static uint64_t buffer[WORDS] __attribute__((aligned(BLK_BYTES)));
-static uint64_t back[WORDS] __attribute__((aligned(BLK_BYTES)));
-/* The number of the last write to each block; 0: none. */
-static uint64_t written[WRITE_COUNT], writes;
+/* The number of the last write to each unit; 0: none. */
+static uint64_t written[UNITS], writes;
+static const struct blk_shape *shape; /* of the writes so far */
 static const char *problem;
 
-static bool transfer_original(uint64_t block)
+static bool write_original(const struct blk_shape *s, uint64_t unit)
 {
-    for (unsigned w = 0; w < WORDS; w++)
-        buffer[w] = tm_disk_word(block, w);
-    return sys_blk_write(block * BLK_BYTES, buffer, BLK_BYTES) == BLK_BYTES;
+    uint64_t *to = blkload_buffer(0);
+
+    for (uint64_t w = 0; w < s->bytes / 8; w++)
+        to[w] = tm_disk_word(unit * (s->bytes / BLK_BYTES) + w / 512, w % 512);
+    return blkload_transfer(s, &unit, 1, BLK_OP_WRITE);
 }
 
 const char *blkwrite_refuse(void)
 {
-    int64_t size = sys_blk_size();
+    static const struct blk_shape block = {.bytes = BLK_BYTES, .depth = 1};
+    const char *why = blkload_refuse();
 
-    if (size < 0)
-        return "no virtio-blk disk";
-    if (size < (int64_t)TM_DISK_MIN)
-        return "the disk is smaller than 16 MiB";
+    if (why)
+        return why;
     /* What it holds anyway. */
-    return transfer_original(0) ? NULL : "the disk can't be written to";
+    return write_original(&block, 0) ? NULL : "the disk can't be written to";
 }
 
-/* A write is told by its first and last word; between them is always the same,
- * so that filling the buffer is no part of the work. */
-void blkwrite_one(uint64_t block)
+/* Every buffer holds what block 0 does, again and again. A write is told by its
+ * first and last word, so that filling the buffer is no part of the work. */
+static void begin(const struct blk_shape *s)
 {
-    written[block] = ++writes;
-    buffer[0] = buffer[WORDS - 1] = mix64(block, writes);
-    if (sys_blk_write(block * BLK_BYTES, buffer, BLK_BYTES) != BLK_BYTES)
+    sys_blk_mode(s->eager ? BLK_EAGER : 0);
+    if (shape)
+        return;
+    shape = s;
+    for (unsigned i = 0; i < s->depth; i++)
+        for (uint64_t w = 0; w < s->bytes / 8; w++)
+            blkload_buffer(i)[w] = tm_disk_word(0, w % 512);
+}
+
+static void write_units(const struct blk_shape *s, const uint64_t *units,
+                        unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t *b = blkload_buffer(i);
+
+        written[units[i]] = ++writes;
+        b[0] = b[s->bytes / 8 - 1] = mix64(units[i], writes);
+    }
+    if (!blkload_transfer(s, units, n, BLK_OP_WRITE))
         problem = "a block write failed";
+    if (s->flush && sys_blk_flush())
+        problem = "a flush failed";
 }
 
-static void read_back(uint64_t block)
+static bool contains(const uint64_t *units, unsigned n, uint64_t unit)
 {
-    uint64_t ends = mix64(block, written[block]);
+    while (n)
+        if (units[--n] == unit)
+            return true;
+    return false;
+}
 
-    memset(back, 0, sizeof(back));
-    if (sys_blk_read(block * BLK_BYTES, back, BLK_BYTES) != BLK_BYTES)
+void blkwrite_run(const struct blk_shape *s, uint64_t n)
+{
+    uint64_t units[BLK_BATCH_MAX];
+    unsigned count = 0;
+
+    begin(s);
+    for (uint64_t op = 0; op < n; op++) {
+        uint64_t unit = blkload_unit(s, op);
+
+        /* Two writes of a unit in flight together have no order. */
+        if (count == s->depth || contains(units, count, unit)) {
+            write_units(s, units, count);
+            count = 0;
+        }
+        units[count++] = unit;
+    }
+    write_units(s, units, count);
+}
+
+/* Into buffer 0, which afterwards is again what a write begins with. */
+static uint64_t read_back(const struct blk_shape *s, uint64_t unit, bool fold,
+                          uint64_t sum)
+{
+    uint64_t *b = blkload_buffer(0), ends = mix64(unit, written[unit]);
+    uint64_t last = s->bytes / 8 - 1;
+
+    memset(b, 0, s->bytes);
+    if (!blkload_transfer(s, &unit, 1, BLK_OP_READ))
         problem = "a block read failed";
-    else if (back[0] != ends || back[WORDS - 1] != ends ||
-             memcmp(back + 1, buffer + 1, BLK_BYTES - 16))
+    else if (b[0] != ends || b[last] != ends)
         problem = "a block does not hold what was written last";
+    for (uint64_t w = 0; w <= last; w++) {
+        uint64_t wanted = w && w != last ? tm_disk_word(0, w % 512) : ends;
+
+        if (b[w] != wanted && !problem)
+            problem = "a block does not hold what was written last";
+        if (fold)
+            sum = mix64(sum, b[w]);
+        b[w] = wanted;
+    }
+    return sum;
 }
 
 const char *blkwrite_verify(void)
 {
-    for (uint64_t b = 0; b < WRITE_COUNT && !problem; b++)
-        if (written[b])
-            read_back(b);
+    for (uint64_t u = 0; u < UNITS && !problem; u++)
+        if (written[u])
+            read_back(shape, u, false, 0);
     return problem;
 }
 
 void blkwrite_cleanup(void)
 {
-    for (uint64_t b = 0; b < WRITE_COUNT; b++)
-        if (written[b])
-            transfer_original(b);
+    for (uint64_t u = 0; u < UNITS; u++)
+        if (written[u])
+            write_original(shape, u);
+    sys_blk_flush();
 }
 
-uint64_t blkwrite_checksum(uint64_t count, uint64_t step)
+uint64_t blkwrite_checksum(const struct blk_shape *s, uint64_t count,
+                           uint64_t step)
 {
-    uint64_t sum = 0;
+    uint64_t units[BLK_BATCH_MAX], sum = 0, all = s->region / s->bytes;
+    unsigned n = 0;
 
-    for (uint64_t i = 0; i < count; i++)
-        blkwrite_one(i * step % WRITE_COUNT);
-    for (uint64_t i = 0; i < count && !problem; i++) {
-        read_back(i * step % WRITE_COUNT);
-        for (unsigned w = 0; w < WORDS; w++)
-            sum = mix64(sum, back[w]);
+    begin(s);
+    for (uint64_t i = 0; i < count; i++) {
+        units[n++] = i * step % all;
+        if (n < s->depth && i + 1 < count)
+            continue;
+        write_units(s, units, n);
+        n = 0;
     }
+    for (uint64_t i = 0; i < count && !problem; i++)
+        sum = read_back(s, i * step % all, true, sum);
     return sum;
 }
