@@ -108,7 +108,8 @@ struct vm {
                                 paging-fault-around=N (pages, a power of two up
                                 to 512), paging-prefill=on|off,
                                 paging-shadow-cache=N (address spaces),
-                                paging-walk-cache=on|off. NULL: none */
+                                paging-walk-cache=on|off,
+                                paging-nested-large=on|off. NULL: none */
     bool deterministic;      /* time is retired instructions */
     bool trap_exceptions;    /* tests: exceptions end run() */
     uint64_t tsc_khz;        /* of the host's TSC, or of deterministic time */

@@ -45,7 +45,8 @@
     EVENT(CTX_SWITCH, "ctx.switch", "CR3 load")                                \
     EVENT(TLB_FLUSH, "tlb.flush", "flush of all translations")                 \
     EVENT(TLB_MISS, "tlb.miss", "miss in the interpreter's software TLB")      \
-    EVENT(WALK_REFS, "walk.refs", "memory references of page walks")           \
+    EVENT(WALK_REFS, "walk.refs", "memory references of TLB misses")           \
+    EVENT(WALK_VMM, "walk.vmm", "those of the VMM's own page walks")           \
     EVENT(SHADOW_CREATE, "shadow.create", "shadow page tables made")           \
     EVENT(SHADOW_UNSYNC, "shadow.unsync", "shadow tables left out of sync")    \
     EVENT(SHADOW_SYNC, "shadow.sync", "shadow tables brought in sync")         \

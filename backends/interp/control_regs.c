@@ -1,10 +1,7 @@
 /* Control and debug registers, and what changes the address space. */
 #include "fx.h"
+#include "paging.h"
 #include "system.h"
-
-#include "../x86/walk.h"
-
-
 
 #define CR0_KNOWN                                                              \
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM |   \
@@ -22,6 +19,8 @@ static bool gp(struct icpu *c)
 
 static bool write_cr0(struct icpu *c, uint64_t v)
 {
+    uint64_t changed;
+
     if (v >> 32 || (v & CR0_PG && !(v & CR0_PE)) ||
         (v & CR0_NW && !(v & CR0_CD)))
         return gp(c);
@@ -29,9 +28,12 @@ static bool write_cr0(struct icpu *c, uint64_t v)
     /* Long mode can't be left by clearing PG alone in 64-bit code. */
     if (!(v & CR0_PG) || !(v & CR0_PE))
         return gp(c);
-    if ((v ^ c->cr0) & CR0_WP)
-        tlb_flush(c, true);
+    changed = v ^ c->cr0;
     c->cr0 = v;
+    if (changed & CR0_WP) {
+        tlb_flush(c, true);
+        paging_flush(c, PAGING_MODE);
+    }
     mem_update_mode(c);
     return true;
 }
@@ -43,16 +45,22 @@ static bool write_cr3(struct icpu *c, uint64_t v)
     count(c, EV_CTX_SWITCH);
     c->cr3 = v;
     tlb_flush(c, false);
+    paging_flush(c, PAGING_CR3);
     return true;
 }
 
 static bool write_cr4(struct icpu *c, uint64_t v)
 {
+    uint64_t changed;
+
     if (v & ~CR4_KNOWN || !(v & CR4_PAE))
         return gp(c);
-    if ((v ^ c->cr4) & (CR4_PGE | CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP))
-        tlb_flush(c, true);
+    changed = v ^ c->cr4;
     c->cr4 = v;
+    if (changed & (CR4_PGE | CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) {
+        tlb_flush(c, true);
+        paging_flush(c, PAGING_MODE);
+    }
     mem_update_mode(c);
     return true;
 }
@@ -195,6 +203,8 @@ static void invlpg(struct icpu *c, const struct insn *i)
         return;
     count(c, EV_EXIT_INVLPG);
     tlb_flush_page(c, va);
+    if (c->paging)
+        c->paging->policy->flush_page(c, va);
     done(c, i);
 }
 

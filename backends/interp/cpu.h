@@ -137,8 +137,7 @@ struct icpu {
     unsigned logged;
     const char *failed; /* EXIT_EMULATION: why */
     uint8_t failed_len;
-    const struct paging_policy *paging; /* NULL: none */
-    struct nested *nested;              /* of policy nested */
+    struct paging *paging; /* NULL: the plain software TLB */
 };
 
 #define likely(x)   __builtin_expect(!!(x), 1)

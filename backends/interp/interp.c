@@ -206,6 +206,7 @@ static int set_state(struct vm *vm, const struct x86_state *s)
     set_cpl(c, SEG_DPL(s->seg[SS].attr) | (s->seg[CS].sel & 3));
     set_rflags(c, s->rflags);
     tlb_flush(c, true);
+    paging_flush(c, PAGING_RESET);
     return 0;
 }
 
@@ -272,6 +273,7 @@ static void ram_written(struct vm *vm, gpa_t gpa, uint64_t len)
         if (n > len)
             n = len;
         smc_written(c, gpa, (unsigned)n);
+        paging_written(c, gpa, n, true);
         gpa += n;
         len -= n;
     }

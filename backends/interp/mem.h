@@ -17,6 +17,7 @@ typedef uint64_t __attribute__((may_alias, aligned(1))) u64a;
 #define MEM_RMW   2u /* with MEM_WRITE: the old bytes are wanted too */
 #define MEM_SYS   4u /* the CPU's own access to its tables: supervisor */
 #define MEM_PROBE 16u /* only whether it would fault; the result isn't NULL */
+#define MEM_REP   32u /* by a repeated string instruction */
 #define MEM_NOAC  8u /* no #AC: alignment is checked elsewhere or irrelevant */
 
 /* The host address of [va, va + size), size up to 512, or NULL: an exception is
@@ -39,6 +40,10 @@ const uint8_t *mem_fetch(struct icpu *c, gva_t va, bool *fault);
 void tlb_flush(struct icpu *c, bool globals);
 void tlb_flush_page(struct icpu *c, gva_t va);
 void tlb_drop_writes(struct icpu *c, const uint8_t *host_page);
+/* What is cached of [va, va + size), size a power of two that va is a multiple
+ * of, or UINT64_MAX; and what lets the page at va be written. */
+void tlb_drop(struct icpu *c, gva_t va, uint64_t size);
+void tlb_protect(struct icpu *c, gva_t va);
 /* After a change of CPL, CR0, CR4 or RFLAGS.AC. */
 void mem_update_mode(struct icpu *c);
 

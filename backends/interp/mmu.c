@@ -10,6 +10,7 @@ struct span {
     gpa_t gpa;
     uint8_t *host; /* NULL: not RAM */
     unsigned len;
+    bool once; /* PAGING_ONCE */
 };
 
 void log_write(struct icpu *c, gpa_t gpa, unsigned len)
@@ -53,8 +54,6 @@ void tlb_flush(struct icpu *c, bool globals)
         }
         t->nused = kept;
     }
-    if (c->paging)
-        c->paging->flush(c, globals);
 }
 
 static uint64_t any_tag(const struct tlb_entry *e)
@@ -79,8 +78,32 @@ void tlb_flush_page(struct icpu *c, gva_t va)
                 tlb_reset(t, idx);
         }
     }
-    if (c->paging)
-        c->paging->flush_page(c, va);
+}
+
+void tlb_drop(struct icpu *c, gva_t va, uint64_t size)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        struct tlb *t = &c->tlbs[k];
+
+        if (size == PAGE_SIZE) {
+            if (any_tag(&t->e[tlb_index(va)]) == va)
+                tlb_reset(t, tlb_index(va));
+            continue;
+        }
+        for (unsigned n = 0; n < t->nused; n++)
+            if (any_tag(&t->e[t->used[n]]) - va < size)
+                tlb_reset(t, t->used[n]);
+    }
+}
+
+void tlb_protect(struct icpu *c, gva_t va)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        struct tlb_entry *e = &c->tlbs[k].e[tlb_index(va)];
+
+        if (e->w == va)
+            e->w = TLB_NONE;
+    }
 }
 
 void tlb_drop_writes(struct icpu *c, const uint8_t *host_page)
@@ -150,21 +173,20 @@ static int walk_guest(const struct icpu *c, const struct walk_regs *regs,
     return err;
 }
 
-static bool translate(struct icpu *c, gva_t va, unsigned access,
-                      struct walk_result *w, uint8_t **host)
+/* 0, PAGING_ONCE, or -EFAULT with w->error. */
+static int translate(struct icpu *c, gva_t va, unsigned access,
+                     struct walk_result *w, uint8_t **host)
 {
     struct walk_regs regs = {c->cr0, c->cr3, c->cr4, c->efer};
     int err;
 
     c->vm.events.count[EV_TLB_MISS]++;
-    err = c->paging ? c->paging->walk(c, &regs, va, access, w, host)
+    err = c->paging ? c->paging->policy->walk(c, &regs, va, access, w, host)
                     : walk_guest(c, &regs, va, access, w, host);
     c->vm.events.count[EV_WALK_REFS] += w->refs;
-    if (err)
-        return false;
-    if (*host)
+    if (!err && *host)
         tlb_fill(c, va, access, w, *host);
-    return true;
+    return err;
 }
 
 /* ---- Device memory ---------------------------------------------------- */
@@ -236,6 +258,7 @@ static bool get_span(struct icpu *c, const struct insn *i, gva_t va,
 {
     unsigned access = 0;
     struct walk_result w;
+    int err;
 
     if (how & MEM_WRITE)
         access |= WALK_WRITE;
@@ -243,8 +266,10 @@ static bool get_span(struct icpu *c, const struct insn *i, gva_t va,
         access |= WALK_USER;
     if (c->rflags & FL_AC && !(how & MEM_SYS))
         access |= WALK_AC;
-    if (!translate(c, va, access, &w, &s->host))
+    err = translate(c, va, access, &w, &s->host);
+    if (err < 0)
         return page_fault(c, i, va, w.error);
+    s->once = err == PAGING_ONCE;
     s->gpa = w.gpa;
     s->len = len;
     return true;
@@ -275,7 +300,9 @@ void *mem_slow(struct icpu *c, const struct insn *i, gva_t va, unsigned size,
     }
     if (how & MEM_PROBE)
         return c->bounce;
-    if (n == 1 && s[0].host) {
+    if (unlikely(s[0].once) && how & MEM_REP && s[0].host)
+        c->paging->policy->filling(c, s[0].gpa);
+    if (n == 1 && s[0].host && !(s[0].once && how & MEM_WRITE)) {
         if (how & MEM_WRITE)
             smc_written(c, s[0].gpa, size);
         return s[0].host;
@@ -312,6 +339,7 @@ void mem_commit(struct icpu *c)
         if (host) {
             smc_written(c, c->wb_gpa[k], len);
             copy(host, c->bounce + done, len);
+            paging_written(c, c->wb_gpa[k], len, false);
         } else {
             bus_write(c, c->wb_gpa[k], c->bounce + done, len);
         }
@@ -355,7 +383,7 @@ const uint8_t *mem_fetch(struct icpu *c, gva_t va, bool *fault)
         *fault = true;
         return NULL;
     }
-    if (!translate(c, va, access, &w, &host)) {
+    if (translate(c, va, access, &w, &host) < 0) {
         page_fault(c, NULL, va, w.error);
         *fault = true;
         return NULL;

@@ -1,7 +1,7 @@
 # The interpreter.
 interp_GUEST_FPU := alu atomic bits block control control_regs cpuid desc \
-                    event far fpu fused mmu mov msr muldiv pairs paging port run \
-                    seg shift stack string system x87_last
+                    event far fpu fused mmu mov msr muldiv pairs paging paging_shadow port \
+                    run seg shift stack string system x87_last
 interp_HOST_FPU := interp select step tail translate thunk thunk_arena \
                    thunk_rewrite
 

@@ -2,7 +2,7 @@
 #include "fx.h"
 #include "system.h"
 
-#include "../x86/walk.h"
+#include "paging.h"
 
 static uint64_t guest_now(struct icpu *c)
 {
@@ -86,13 +86,17 @@ static bool pat_valid(uint64_t v)
 static bool write_efer(struct icpu *c, uint64_t v)
 {
     const uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+    uint64_t changed;
 
     if (v & ~known || (v ^ c->efer) & EFER_LME)
         return false; /* paging is on: LME can't change */
     v = (v & ~EFER_LMA) | (c->efer & EFER_LMA);
-    if ((v ^ c->efer) & EFER_NXE)
-        tlb_flush(c, true);
+    changed = v ^ c->efer;
     c->efer = v;
+    if (changed & EFER_NXE) {
+        tlb_flush(c, true);
+        paging_flush(c, PAGING_MODE);
+    }
     return true;
 }
 

@@ -1,16 +1,14 @@
-/* The paging policies of the interpreter. */
+/* The paging policies of the interpreter: the table, "none" and "nested". */
 #include "paging.h"
 
 #include "../mmu/nested.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* ---- nested ----------------------------------------------------------- */
-
-/* The value of a key that is on or off. */
-static int option_on(const char *options, const char *key, bool *on,
+int paging_option_on(const char *options, const char *key, bool *on,
                      char why[REASON_MAX])
 {
     size_t len = strlen(key);
@@ -28,78 +26,160 @@ static int option_on(const char *options, const char *key, bool *on,
     return 0;
 }
 
-static int nested_start(struct icpu *c, char why[REASON_MAX])
+/* ---- none -------------------------------------------------------------
+ *
+ * The guest's own walk. With a walk cache it is what the bare CPU does; without
+ * one there is nothing to keep, and mmu.c calls x86_walk() itself. */
+
+static int none_slot(void *opaque, gpa_t at, uint64_t **slot, unsigned *refs)
+{
+    (void)refs;
+    *slot = ram_ptr(opaque, at, 8);
+    return 0;
+}
+
+static int none_create(struct icpu *c, struct paging *p, char why[REASON_MAX])
+{
+    bool cache = false;
+    int err = paging_option_on(c->vm.options, "paging-walk-cache", &cache, why);
+
+    if (err || !cache)
+        return err;
+    p->base = (struct walk_base){c->vm.ram, none_slot, &p->cache,
+                                 walk_cache_find, walk_cache_keep};
+    c->paging = p;
+    return 0;
+}
+
+static void none_destroy(struct paging *p)
+{
+    (void)p;
+}
+
+static int none_walk(struct icpu *c, const struct walk_regs *regs, gva_t va,
+                     unsigned access, struct walk_result *w, uint8_t **host)
+{
+    int err = x86_walk_over(&c->paging->base, regs, va, access, w);
+
+    if (!err)
+        *host = ram_ptr(c->vm.ram, w->gpa, 1);
+    return err;
+}
+
+static void none_flush(struct icpu *c, enum paging_flush what)
+{
+    (void)what;
+    walk_cache_flush(&c->paging->cache);
+}
+
+static void none_flush_page(struct icpu *c, gva_t va)
+{
+    (void)va;
+    walk_cache_flush(&c->paging->cache);
+}
+
+/* ---- nested ----------------------------------------------------------- */
+
+static int nested_begin(struct icpu *c, struct paging *p, char why[REASON_MAX])
 {
     struct nested_config config = {
         .ram = c->vm.ram, .events = &c->vm.events, .cache = true};
-    int err = option_on(c->vm.options, "paging-nested-large", &config.large,
+    int err = paging_option_on(c->vm.options, "paging-nested-large", &config.large,
                         why);
 
     if (!err)
-        err = option_on(c->vm.options, "paging-walk-cache", &config.cache, why);
+        err = paging_option_on(c->vm.options, "paging-walk-cache", &config.cache, why);
     if (err)
         return err;
-    c->nested = nested_create(&config, why);
-    return c->nested ? 0 : -ENOMEM;
+    p->nested = nested_create(&config, why);
+    c->paging = p;
+    return p->nested ? 0 : -ENOMEM;
 }
 
-static void nested_stop(struct icpu *c)
+static void nested_end(struct paging *p)
 {
-    nested_destroy(c->nested);
+    if (p->nested)
+        nested_destroy(p->nested);
 }
 
 static int nested_miss(struct icpu *c, const struct walk_regs *regs, gva_t va,
                        unsigned access, struct walk_result *w, uint8_t **host)
 {
-    return nested_walk(c->nested, regs, va, access, w, host);
+    return nested_walk(c->paging->nested, regs, va, access, w, host);
 }
 
-static void nested_all(struct icpu *c, bool globals)
+static void nested_all(struct icpu *c, enum paging_flush what)
 {
-    (void)globals;
-    nested_flush(c->nested);
+    (void)what;
+    nested_flush(c->paging->nested);
 }
 
 static void nested_page(struct icpu *c, gva_t va)
 {
     (void)va;
-    nested_flush(c->nested);
+    nested_flush(c->paging->nested);
 }
 
 /* ---- The table -------------------------------------------------------- */
 
-static const struct paging_policy policies[] = {
-    {.name = "none"},
-    {"nested", nested_start, nested_stop, nested_miss, nested_all, nested_page},
+static const struct paging_policy
+    paging_none = {.name = "none",
+                   .create = none_create,
+                   .destroy = none_destroy,
+                   .walk = none_walk,
+                   .flush = none_flush,
+                   .flush_page = none_flush_page},
+    paging_nested = {.name = "nested",
+                     .create = nested_begin,
+                     .destroy = nested_end,
+                     .walk = nested_miss,
+                     .flush = nested_all,
+                     .flush_page = nested_page};
+
+static const struct paging_policy *const policies[] = {
+    &paging_none, &paging_vtlb, &paging_trace, &paging_unsync, &paging_nested,
 };
 #define POLICIES (sizeof(policies) / sizeof(policies[0]))
 
-const char *const paging_names[] = {"none", "nested", NULL};
+const char *const paging_names[] = {"none",   "vtlb",   "trace",
+                                    "unsync", "nested", NULL};
 _Static_assert(sizeof(paging_names) / sizeof(paging_names[0]) == POLICIES + 1,
                "a name for each policy");
 
 int paging_create(struct icpu *c, char why[REASON_MAX])
 {
-    const char *name = c->vm.paging ? c->vm.paging : policies[0].name;
-    const struct paging_policy *p = policies;
+    const char *name = c->vm.paging ? c->vm.paging : paging_names[0];
+    struct paging *p;
+    unsigned k = 0;
     int err;
 
-    while (p < policies + POLICIES && strcmp(p->name, name))
-        p++;
-    if (p == policies + POLICIES) {
+    while (k < POLICIES && strcmp(policies[k]->name, name))
+        k++;
+    if (k == POLICIES) {
         snprintf(why, REASON_MAX, "interp has no paging policy \"%s\"", name);
         return -EINVAL;
     }
-    if (!p->create)
+    p = calloc(1, sizeof(*p));
+    if (!p) {
+        snprintf(why, REASON_MAX, "no memory for paging");
+        return -ENOMEM;
+    }
+    p->policy = policies[k];
+    walk_cache_flush(&p->cache);
+    err = p->policy->create(c, p, why);
+    if (!err && c->paging)
         return 0;
-    err = p->create(c, why);
-    if (!err)
-        c->paging = p;
+    p->policy->destroy(p);
+    free(p);
+    c->paging = NULL;
     return err;
 }
 
 void paging_destroy(struct icpu *c)
 {
-    if (c->paging)
-        c->paging->destroy(c);
+    if (!c->paging)
+        return;
+    c->paging->policy->destroy(c->paging);
+    free(c->paging);
+    c->paging = NULL;
 }

@@ -90,7 +90,8 @@ static bool write_at(struct string *s, gva_t va, uint64_t v)
         store(p, s->size, v);
         return true;
     }
-    p = mem_slow(s->c, s->i, va, s->size, ES, MEM_WRITE);
+    p = mem_slow(s->c, s->i, va, s->size, ES,
+                 MEM_WRITE | (s->i->reg ? MEM_REP : 0));
     if (!p)
         return false;
     store(p, s->size, v);

@@ -212,11 +212,11 @@ static enum shadow_verdict resolve(struct shadow *s, struct site *at,
     uint32_t gfn;
 
     if (x86_walk(s->cfg.ram, &s->regs, at->gva, access, &w)) {
-        s->cfg.events->count[EV_WALK_REFS] += w.refs;
+        s->cfg.events->count[EV_WALK_VMM] += w.refs;
         f->error = w.error;
         return SHADOW_GUEST;
     }
-    s->cfg.events->count[EV_WALK_REFS] += w.refs;
+    s->cfg.events->count[EV_WALK_VMM] += w.refs;
     if (!inside)
         return SHADOW_OUTSIDE;
     f->gpa = w.gpa;

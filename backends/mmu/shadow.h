@@ -70,7 +70,7 @@ struct shadow_tlb {
 
 struct shadow_config {
     struct guest_ram *ram;
-    struct event_counters *events; /* fault.hidden, fault.trace, walk.refs */
+    struct event_counters *events; /* fault.hidden, fault.trace, walk.vmm */
     const char *policy;            /* NULL: the first of shadow_policies */
     const struct shadow_tlb *tlb;  /* NULL: mmap; copied */
     uint64_t delta;                /* 0 or SHADOW_DELTA */
