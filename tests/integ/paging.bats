@@ -1,18 +1,20 @@
-# The suite paging on every backend that runs a guest: one value of each dial.
+# The suite paging on every backend that runs a guest, with one value of each
+# dial, and points of tradeoff's grid.
 
 setup_file() {
     export BUILD=${BUILD:-$PWD/build} ALL=$BATS_FILE_TMPDIR/paging.json
     PATH=$BUILD:$PATH
     trapmark list --json > "$BATS_FILE_TMPDIR/list.json"
-    NAMES=$(jq -r '[.benchmarks[] | select(.suite == "paging") | .name] |
-        join(",")' "$BATS_FILE_TMPDIR/list.json")
     BACKENDS=$(jq -r '[.backends[] | select(.available and
         (.name | IN("interp", "direct", "bt", "kvm", "qemu-tcg"))) | .name] |
         join(",")' "$BATS_FILE_TMPDIR/list.json")
-    export NAMES BACKENDS
-    timeout 200 trapmark run -b "$BACKENDS" -t "$NAMES" -n 2 --batch-us 100 \
+    export BACKENDS
+    local dials="-p pages=16 -p level=2 -p entries=16 -p kib=256 -p page=4,2048"
+    # shellcheck disable=SC2086
+    timeout 200 trapmark run -b "$BACKENDS" -s paging $dials -n 2 --batch-us 100 \
         --timeout 30 -o "$ALL" > "$BATS_FILE_TMPDIR/out" 2>&1 || true
-    timeout 60 trapmark run -b interp --deterministic -t "$NAMES" -n 2 \
+    # shellcheck disable=SC2086
+    timeout 60 trapmark run -b interp --deterministic -s paging $dials -n 2 \
         --batch-us 100 -o "$BATS_FILE_TMPDIR/exact.json" > /dev/null 2>&1 || true
 }
 
@@ -55,7 +57,7 @@ setup() {
 
 @test "paging: every page of a range is invalidated" {
     run jq -r '[.runs[] | select(.bench == "invlpg-range") |
-        .events["exit.invlpg"] == (.params.pages // 16 | tonumber)] |
+        .events["exit.invlpg"] == (.params.pages | tonumber)] |
         length > 0 and all' "$EXACT"
     [ "$output" = true ]
 }
@@ -63,4 +65,19 @@ setup() {
 @test "paging: a store to each table in use is a trace fault on direct" {
     jq -e '.runs[] | select(.backend == "direct" and .bench == "trace-fault") |
         .events["fault.trace"] > 0.99' "$ALL"
+}
+
+@test "tradeoff: the same checksum on all software backends and policies" {
+    policies=$(jq -r '[.backends[].policies // [] | .[]] | unique | join(",")' \
+        "$BATS_FILE_TMPDIR/list.json")
+    timeout 100 trapmark run -b interp,direct,bt --paging "$policies" -s tradeoff -p updates=0,32 -p switches=4 -p touches=64 -n 2 \
+        --batch-us 100 -o "$BATS_TEST_TMPDIR/t.json" > /dev/null 2>&1 || true
+    run jq -r '.runs[] | select(.status |
+        IN("ok", "skipped") | not) | "\(.backend) \(.paging) \(.params): \(.reason)"' \
+        "$BATS_TEST_TMPDIR/t.json"
+    [ -z "$output" ] || { echo "$output"; return 1; }
+    [ "$(jq '[.runs[] | select(.status == "ok")] | length' \
+        "$BATS_TEST_TMPDIR/t.json")" -ge 6 ]
+    [ "$(jq '[.runs | group_by(.params.updates)[] | [.[].checksum // empty] |
+        unique | length] == [1, 1]' "$BATS_TEST_TMPDIR/t.json")" = true ]
 }
