@@ -196,16 +196,17 @@ struct proc {
     int pid; /* 0: init, which is the kernel */
     enum proc_state state;
     struct proc *parent;
-    struct proc *next;   /* run queue */
-    uint64_t sp;         /* saved kernel stack pointer */
-    uint64_t kstack;     /* top of the kernel stack */
-    const void *channel; /* what it sleeps on */
-    uint64_t wake_at;    /* TSC deadline while asleep, 0: none */
-    int status;          /* WAIT_* of a zombie */
-    bool is_bench;       /* spawned by init for a benchmark */
-    bool fpu_used;       /* fpu, or the CPU, holds its registers */
+    struct proc *next;    /* run queue */
+    uint64_t sp;          /* saved kernel stack pointer */
+    uint64_t kstack;      /* top of the kernel stack */
+    const void *channel;  /* what it sleeps on */
+    uint64_t wake_at;     /* TSC deadline while asleep, 0: none */
+    int status;           /* WAIT_* of a zombie */
+    bool is_bench;        /* spawned by init for a benchmark */
+    bool fpu_used;        /* fpu, or the CPU, holds its registers */
     uint64_t fault_entry; /* gets its page faults, 0: nobody */
     uint64_t pipes;       /* bit n: it holds channel n */
+    uint32_t sockets;     /* the same of sockets */
     char name[PROC_NAME_MAX];
     struct mm mm;
     struct fpu_area fpu;
@@ -295,5 +296,45 @@ int64_t net_send(uint64_t user, uint64_t len);
 /* The next frame into user memory, cut to size; its whole length, or negative:
  * -TM_ETIMEDOUT after so many microseconds (0: never). */
 int64_t net_receive(uint64_t user, uint64_t size, uint64_t timeout_us);
+
+/* IPv4 frames go there, from within net_poll; NULL: they are dropped, as before
+ * the first call. Raw receivers get all others. While somebody is set, and not
+ * in NET_EAGER mode, frames interrupt only a CPU that has nothing to do:
+ * whoever works on frames polls before it waits for more. */
+void net_set_ip(void (*ip)(const uint8_t *frame, uint32_t len));
+/* Takes all frames that have come. */
+void net_poll(void);
+/* Before the CPU idles: the next frame interrupts. True: frames had come, and
+ * were taken; look again for something to do. */
+bool net_idle(void);
+
+/* Frames out, in kernel memory: take a buffer, fill it, post it; net_kick tells
+ * the device of all that was posted. */
+struct net_buffer {
+    uint8_t *frame; /* room for the longest */
+    uint8_t index;
+};
+/* False: no more than `spare` are free. */
+bool net_take(struct net_buffer *b, unsigned spare);
+/* Kicks, and sleeps until the device has sent something. */
+void net_wait_taken(void);
+void net_give_back(const struct net_buffer *b);
+void net_post(const struct net_buffer *b, uint32_t len);
+void net_kick(void);
+
+/* ---- tcp.c -------------------------------------------------------------- */
+
+/* System calls of the running process, as lib/syscall.h says; sockets are held,
+ * inherited and dropped as channels are. */
+int tcp_listen(uint64_t port);
+int tcp_accept(uint64_t listener);
+int64_t tcp_receive(uint64_t sock, uint64_t user, uint64_t len);
+int64_t tcp_send(uint64_t sock, const struct tcp_piece *pieces, unsigned n);
+int tcp_close(uint64_t sock);
+int64_t tcp_wait(uint64_t mask);
+void tcp_fork(struct proc *child);
+void tcp_drop(struct proc *p);
+/* Resets every connection; nobody holds a socket any more. */
+void tcp_end(void);
 
 #endif

@@ -1,6 +1,8 @@
-/* The virtio-net driver: raw Ethernet frames, interrupt-driven. */
+/* The virtio-net driver: frames for raw receivers and for IP, interrupt-driven.
+ */
 #include "kernel.h"
 #include "virtio.h"
+#include "../abi/inet.h"
 
 #define ID_NET 1
 #define RX 0
@@ -28,8 +30,17 @@ static struct net {
     unsigned idle;
     unsigned untold; /* receive buffers posted since the last notification */
     bool eager;      /* NET_EAGER */
+    void (*ip)(const uint8_t *frame, uint32_t len);
+    /* Frames that came and that a raw receiver has not taken yet: a ring. */
+    struct {
+        uint8_t buffer;
+        uint16_t len;
+    } raw[FRAMES];
+    unsigned first, waiting;
 } net;
 
+/* With IP there is no interrupt again until net_idle: whoever works on frames
+ * looks by himself when he has done. */
 static void interrupt(void)
 {
     virtio_ack(&net.dev);
@@ -37,7 +48,12 @@ static void interrupt(void)
         virtio_want_interrupts(net.queue[RX], false);
         virtio_want_interrupts(net.queue[TX], false);
     }
-    proc_wake(&net);
+    proc_wake(&net.queue[TX]);
+    if (!net.ip) {
+        proc_wake(&net.queue[RX]);
+        return;
+    }
+    net_poll();
 }
 
 static bool setup_buffers(unsigned which)
@@ -113,7 +129,7 @@ static void await(unsigned which, uint64_t deadline)
     virtio_want_interrupts(q, true);
     /* Interrupts are off, so the completion can't slip in before the sleep. */
     if (!completed(which))
-        proc_sleep(&net, deadline);
+        proc_sleep(&net.queue[which], deadline);
     virtio_want_interrupts(q, net.eager);
 }
 
@@ -130,25 +146,54 @@ static void reap(void)
                       FRAMES);
 }
 
+bool net_take(struct net_buffer *b, unsigned spare)
+{
+    reap();
+    if (net.idle <= spare)
+        return false;
+    b->index = net.idle_tx[--net.idle];
+    b->frame = net.buffer[TX][b->index] + FRAME_OFFSET;
+    return true;
+}
+
+void net_wait_taken(void)
+{
+    net_kick();
+    await(TX, 0);
+}
+
+void net_give_back(const struct net_buffer *b)
+{
+    net.idle_tx[net.idle++] = b->index;
+}
+
+void net_post(const struct net_buffer *b, uint32_t len)
+{
+    net.queue[TX]->desc[2 * b->index + 1].len = len;
+    virtio_post(net.queue[TX], (uint16_t)(2 * b->index));
+}
+
+void net_kick(void)
+{
+    virtio_notify(&net.dev, net.queue[TX], TX);
+}
+
 int64_t net_send(uint64_t user, uint64_t len)
 {
-    struct virtio_queue *q = net.queue[TX];
-    unsigned i;
+    struct net_buffer b;
     int err;
 
     if (len > FRAME_MAX)
         return -TM_E2BIG;
-    for (reap(); !net.idle; reap())
+    while (!net_take(&b, 0))
         await(TX, 0);
-    i = net.idle_tx[--net.idle];
-    err = copy_from_user(net.buffer[TX][i] + FRAME_OFFSET, user, len);
+    err = copy_from_user(b.frame, user, len);
     if (err) {
-        net.idle_tx[net.idle++] = (uint8_t)i;
+        net_give_back(&b);
         return err;
     }
-    q->desc[2 * i + 1].len = (uint32_t)len;
-    virtio_post(q, (uint16_t)(2 * i));
-    virtio_notify(&net.dev, q, TX);
+    net_post(&b, (uint32_t)len);
+    net_kick();
     return (int64_t)len;
 }
 
@@ -169,25 +214,84 @@ static void refill(unsigned i)
         tell_refilled();
 }
 
-int64_t net_receive(uint64_t user, uint64_t size, uint64_t timeout_us)
+/* Raw frames that nobody takes must leave buffers for IP. */
+static bool keep_raw(unsigned i, uint32_t len)
+{
+    unsigned at = (net.first + net.waiting) % FRAMES;
+
+    if (net.waiting == (net.ip ? FRAMES / 4 : FRAMES))
+        return false;
+    net.raw[at].buffer = (uint8_t)i;
+    net.raw[at].len = (uint16_t)len;
+    net.waiting++;
+    return true;
+}
+
+static void arrive(unsigned i, uint32_t len)
+{
+    const uint8_t *frame = net.buffer[RX][i] + FRAME_OFFSET;
+    bool ip = len >= INET_ETHERNET && inet_get16(frame + 12) == TM_ETHERTYPE_IP;
+
+    if (!ip && keep_raw(i, len)) {
+        if (net.ip)
+            proc_wake(&net.queue[RX]);
+        return;
+    }
+    if (ip && net.ip)
+        net.ip(frame, len);
+    refill(i);
+}
+
+void net_poll(void)
 {
     struct virtio_queue *q = net.queue[RX];
+    uint32_t header = HEADER_LEN(net.dev.modern);
+
+    while (completed(RX)) {
+        unsigned entry = net.seen[RX]++ % VIRTQ_SIZE;
+        uint32_t len = q->used.ring[entry].len;
+
+        len = len > header ? len - header : 0;
+        arrive(q->used.ring[entry].id / 2 % FRAMES,
+               len < FRAME_MAX ? len : FRAME_MAX);
+    }
+}
+
+bool net_idle(void)
+{
+    if (!net.ip)
+        return false;
+    tell_refilled();
+    virtio_want_interrupts(net.queue[RX], true);
+    if (!completed(RX))
+        return false;
+    virtio_want_interrupts(net.queue[RX], net.eager);
+    net_poll();
+    return true;
+}
+
+void net_set_ip(void (*ip)(const uint8_t *frame, uint32_t len))
+{
+    net.ip = ip;
+}
+
+int64_t net_receive(uint64_t user, uint64_t size, uint64_t timeout_us)
+{
     uint64_t deadline = timeout_us ? rdtsc() + us_to_ticks(timeout_us) : 0;
-    uint32_t header = HEADER_LEN(net.dev.modern), len;
-    unsigned entry, i;
+    uint32_t len;
+    unsigned i;
     int err;
 
-    while (!completed(RX)) {
+    for (net_poll(); !net.waiting; net_poll()) {
         if (deadline && rdtsc() >= deadline)
             return -TM_ETIMEDOUT;
         tell_refilled();
         await(RX, deadline);
     }
-    entry = net.seen[RX]++ % VIRTQ_SIZE;
-    i = q->used.ring[entry].id / 2 % FRAMES;
-    len = q->used.ring[entry].len;
-    len = len > header ? len - header : 0;
-    len = len < FRAME_MAX ? len : FRAME_MAX;
+    i = net.raw[net.first].buffer;
+    len = net.raw[net.first].len;
+    net.first = (net.first + 1) % FRAMES;
+    net.waiting--;
     err = copy_to_user(user, net.buffer[RX][i] + FRAME_OFFSET,
                        len < size ? len : size);
     refill(i);

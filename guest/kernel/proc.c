@@ -75,6 +75,8 @@ static void schedule(void)
 
     preempt = false;
     while (!(p = dequeue())) {
+        if (net_idle())
+            continue;
         sti_hlt();
         cli();
     }
@@ -172,6 +174,7 @@ static struct proc *proc_alloc(struct proc *parent)
     p->wake_at = 0;
     p->fault_entry = 0;
     p->pipes = 0;
+    p->sockets = 0;
     return p;
 }
 
@@ -207,6 +210,7 @@ int proc_fork(const struct trapframe *tf)
     proc_frame(p)->rax = 0;
     p->fault_entry = current->fault_entry;
     pipe_fork(p);
+    tcp_fork(p);
     fpu_fork(p);
     proc_start(p);
     return p->pid;
@@ -224,6 +228,7 @@ void proc_exit(int status)
 {
     fpu_drop(current);
     pipe_drop(current);
+    tcp_drop(current);
     for (int i = 1; i < PROC_MAX; i++)
         if (procs[i].state != PROC_FREE && procs[i].parent == current)
             procs[i].parent = &procs[0];
@@ -276,6 +281,7 @@ static void end_orphans(void)
     for (int i = 1; i < PROC_MAX; i++)
         if (procs[i].state != PROC_FREE)
             pipe_drop(&procs[i]); /* wakes some: the queue goes next */
+    tcp_end();
     queue_head = queue_tail = NULL;
     sleepers = 0;
     for (int i = 1; i < PROC_MAX; i++) {

@@ -388,3 +388,53 @@ static int64_t call_net_mode(struct trapframe *tf)
     net_set_mode((unsigned)tf->rdi);
     return 0;
 }
+
+/* ---- TCP ---------------------------------------------------------------- */
+
+static int64_t call_tcp_listen(struct trapframe *tf)
+{
+    int64_t err = is_process() ? net_probe() : -TM_ENOSYS;
+
+    return err ? err : tcp_listen(tf->rdi);
+}
+
+static int64_t call_tcp_accept(struct trapframe *tf)
+{
+    return tcp_accept(tf->rdi);
+}
+
+static int64_t call_tcp_receive(struct trapframe *tf)
+{
+    if (!user_range_ok(tf->rsi, tf->rdx))
+        return -TM_EFAULT;
+    return tcp_receive(tf->rdi, tf->rsi, tf->rdx);
+}
+
+static int64_t call_tcp_send(struct trapframe *tf)
+{
+    struct tcp_piece pieces[TCP_PIECES];
+    uint64_t n = tf->rdx;
+    int err;
+
+    if (n > TCP_PIECES)
+        return -TM_EINVAL;
+    if (!user_range_ok(tf->rsi, n * sizeof(*pieces)))
+        return -TM_EFAULT;
+    err = copy_from_user(pieces, tf->rsi, n * sizeof(*pieces));
+    if (err)
+        return err;
+    for (unsigned i = 0; i < n; i++)
+        if (!user_range_ok((uint64_t)pieces[i].data, pieces[i].len))
+            return -TM_EFAULT;
+    return tcp_send(tf->rdi, pieces, (unsigned)n);
+}
+
+static int64_t call_tcp_close(struct trapframe *tf)
+{
+    return tcp_close(tf->rdi);
+}
+
+static int64_t call_tcp_wait(struct trapframe *tf)
+{
+    return tcp_wait(tf->rdi);
+}

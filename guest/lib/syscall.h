@@ -2,8 +2,8 @@
  *
  * SYSCALL with the number in RAX, arguments in RDI RSI RDX R10 R8 R9; the
  * result in RAX, negative errno where it failed. RCX and R11 are clobbered, all
- * other registers are kept, x87 and SSE included; a child inherits them, a program
- * that begins by exec finds them freshly initialised.
+ * other registers are kept, x87 and SSE included; a child inherits them, a
+ * program that begins by exec finds them freshly initialised.
  */
 #ifndef TM_SYSCALL_H
 #define TM_SYSCALL_H
@@ -42,7 +42,13 @@
     SYSCALL(blk_batch, 29, "(struct user_blk *, count): 0")               \
     SYSCALL(blk_mode, 30, "(BLK_*): 0")                                   \
     SYSCALL(word_wait, 31, "(uint32_t *, value): 0")                      \
-    SYSCALL(word_wake, 32, "(uint32_t *): 0")
+    SYSCALL(word_wake, 32, "(uint32_t *): 0")                             \
+    SYSCALL(tcp_listen, 33, "(port): a socket")                           \
+    SYSCALL(tcp_accept, 34, "(listener): a connection's socket; waits")   \
+    SYSCALL(tcp_receive, 35, "(socket, buf, len): bytes; waits for one")  \
+    SYSCALL(tcp_send, 36, "(socket, struct tcp_piece *, n): bytes")       \
+    SYSCALL(tcp_close, 37, "(socket): 0")                                 \
+    SYSCALL(tcp_wait, 38, "(sockets): those that can go on; waits")
 
 enum syscall_number {
 #define SYSCALL(name, number, meaning) SYS_##name = number,
@@ -84,9 +90,24 @@ struct user_fault {
  * an empty one that nobody else holds gives 0, writing to such a full one
  * -TM_EPIPE: there is nobody to wait for. */
 
-/* net_mode: interrupt for each frame and tell the device of each buffer at once.
- * Without it, interrupts are on only while a process waits, and buffers are given
- * back in batches. */
+/* Sockets are numbers below TCP_SOCKETS, held as channels are; the last close
+ * ends the connection. Receiving gives 0 where the other side has ended, and
+ * -TM_ECONNRESET after a reset. Sending waits until all of the pieces is with
+ * the network device. tcp_wait takes and gives a set, bit n for socket n: a
+ * listener can go on when there is a connection to accept, a connection when
+ * receiving would not wait. */
+#define TCP_SOCKETS 32
+#define TCP_PIECES 4
+#ifndef __ASSEMBLER__
+struct tcp_piece {
+    const void *data;
+    unsigned long len;
+};
+#endif
+
+/* net_mode: interrupt for each frame and tell the device of each buffer at
+ * once. Without it, interrupts are on only while a process waits, and buffers
+ * are given back in batches. */
 #define NET_EAGER 1u
 
 /* blk_batch: requests that are in flight together. Offset and len are multiples
@@ -126,6 +147,8 @@ struct user_blk {
 #define TM_EINVAL 22
 #define TM_EPIPE 32
 #define TM_ENOSYS 38
+#define TM_EADDRINUSE 98
+#define TM_ECONNRESET 104
 #define TM_ETIMEDOUT 110
 
 #endif

@@ -203,7 +203,8 @@ static inline int64_t sys_net_send(const void *frame, size_t len)
     return syscall3(SYS_net_send, (uint64_t)frame, len, 0);
 }
 
-/* The next frame's length; -TM_ETIMEDOUT after timeout_us (0: waits forever). */
+/* The next frame's length; -TM_ETIMEDOUT after timeout_us (0: waits forever).
+ */
 static inline int64_t sys_net_recv(void *frame, size_t size,
                                    uint64_t timeout_us)
 {
@@ -220,6 +221,38 @@ static inline int64_t sys_net_info(uint8_t mac[6])
 static inline int64_t sys_net_mode(unsigned mode)
 {
     return syscall3(SYS_net_mode, mode, 0, 0);
+}
+
+/* TCP; see lib/syscall.h. */
+static inline int sys_tcp_listen(unsigned port)
+{
+    return (int)syscall3(SYS_tcp_listen, port, 0, 0);
+}
+
+static inline int sys_tcp_accept(int listener)
+{
+    return (int)syscall3(SYS_tcp_accept, (uint64_t)listener, 0, 0);
+}
+
+static inline int64_t sys_tcp_receive(int sock, void *buf, size_t len)
+{
+    return syscall3(SYS_tcp_receive, (uint64_t)sock, (uint64_t)buf, len);
+}
+
+static inline int64_t sys_tcp_send(int sock, const struct tcp_piece *pieces,
+                                   unsigned n)
+{
+    return syscall3(SYS_tcp_send, (uint64_t)sock, (uint64_t)pieces, n);
+}
+
+static inline int sys_tcp_close(int sock)
+{
+    return (int)syscall3(SYS_tcp_close, (uint64_t)sock, 0, 0);
+}
+
+static inline int64_t sys_tcp_wait(uint64_t sockets)
+{
+    return syscall3(SYS_tcp_wait, sockets, 0, 0);
 }
 
 #endif
