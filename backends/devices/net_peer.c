@@ -1,10 +1,14 @@
-/* The load generator behind virtio-net: echoes, streams, counts. */
+/* The load generator behind virtio-net: echoes, streams, counts, asks. */
 #include "net_peer.h"
 
 #include <string.h>
 
+/* Counters and reason: a frame's length. */
+#define HTTP_ANSWER (TM_NET_HEADER + 8 * TM_HTTP_REASON + PEER_HTTP_REASON)
+
 void net_peer_reset(struct net_peer *p)
 {
+    peer_http_reset(&p->http);
     memset(p, 0, sizeof(*p));
 }
 
@@ -68,15 +72,11 @@ static void peer_stream(struct net_peer *p, const struct tm_net_frame *f)
     p->next = 0;
 }
 
-void net_peer_take(struct net_peer *p, const void *frame, uint32_t len)
+static void peer_command(struct net_peer *p, const void *frame, uint32_t len)
 {
     struct tm_net_frame f = {0};
 
-    if (len < TM_NET_FRAME_MIN || len > TM_NET_FRAME_MAX)
-        return;
     memcpy(&f, frame, len < sizeof(f) ? len : sizeof(f));
-    if ((f.ethertype[0] << 8 | f.ethertype[1]) != TM_NET_ETHERTYPE)
-        return;
     switch (f.command) {
     case TM_NET_ECHO:
         peer_answer(p, &f, frame, len);
@@ -93,12 +93,31 @@ void net_peer_take(struct net_peer *p, const void *frame, uint32_t len)
     case TM_NET_POLL:
         p->poll_us = f.count;
         break;
+    case TM_NET_HTTP:
+        peer_http_start(&p->http, &f);
+        break;
     }
+}
+
+void net_peer_take(struct net_peer *p, const void *frame, uint32_t len)
+{
+    struct tm_net_frame answer;
+    unsigned type;
+
+    if (len < TM_NET_FRAME_MIN || len > TM_NET_FRAME_MAX)
+        return;
+    type = inet_get16(((const struct tm_net_frame *)frame)->ethertype);
+    if (type == TM_NET_ETHERTYPE)
+        peer_command(p, frame, len);
+    else if (type == TM_ETHERTYPE_IP)
+        peer_http_take(&p->http, frame, len);
+    if (peer_http_done(&p->http, &answer))
+        peer_answer(p, &answer, &answer, HTTP_ANSWER);
 }
 
 bool net_peer_ready(const struct net_peer *p)
 {
-    return p->waiting || p->left;
+    return p->waiting || p->left || peer_http_ready(&p->http);
 }
 
 static uint32_t peer_give_stream(struct net_peer *p, uint8_t *frame)
@@ -120,8 +139,10 @@ uint32_t net_peer_give(struct net_peer *p, uint8_t frame[TM_NET_FRAME_MAX])
 {
     uint32_t len;
 
+    if (!p->waiting && p->left)
+        return peer_give_stream(p, frame);
     if (!p->waiting)
-        return p->left ? peer_give_stream(p, frame) : 0;
+        return peer_http_ready(&p->http) ? peer_http_give(&p->http, frame) : 0;
     len = p->answer[p->first].len;
     memcpy(frame, p->answer[p->first].bytes, len);
     p->first = (p->first + 1) % NET_PEER_BACKLOG;

@@ -3,6 +3,7 @@
 #define TM_NET_PEER_H
 
 #include "guest/abi/net.h"
+#include "peer_http.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,9 +29,12 @@ struct net_peer {
     /* SINK frames since the last REPORT. */
     uint32_t frames, bytes;
     uint64_t sum;
+
+    struct peer_http http;
 };
 
-/* As when the cable was plugged in. */
+/* As when the cable was plugged in; the memory was zeroed before the first
+ * time, and afterwards holds nothing that is to be freed. */
 void net_peer_reset(struct net_peer *p);
 
 /* A frame from the guest, of any contents; len is at most TM_NET_FRAME_MAX. */

@@ -36,7 +36,7 @@ static void net_reset(struct virtio_slot *s)
 
 static int net_create(struct virtio_slot *s, char why[REASON_MAX])
 {
-    s->state = malloc(sizeof(struct net));
+    s->state = calloc(1, sizeof(struct net));
     if (!s->state) {
         snprintf(why, REASON_MAX, "out of memory for the network");
         return -ENOMEM;
@@ -47,6 +47,7 @@ static int net_create(struct virtio_slot *s, char why[REASON_MAX])
 
 static void net_destroy(struct virtio_slot *s)
 {
+    net_reset(s);
     free(s->state);
 }
 

@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 /* Behind the virtio-net device of our own backends sits a peer that generates
- * load. It takes Ethernet frames (without the checksum) of one ethertype and
- * drops all others; everything it does follows from the frames it gets. */
+ * load. It takes Ethernet frames (without the checksum) of one ethertype, and
+ * IPv4 (inet.h) once a command asked for it; it drops all others. Everything it
+ * does follows from the frames it gets: it has no clock. */
 #define TM_NET_ETHERTYPE 0x88b5 /* local experimental */
 #define TM_NET_FRAME_MIN 60
 #define TM_NET_FRAME_MAX 1514
@@ -30,12 +31,14 @@
  *   POLL    the device serves the transmit queue every `count` microseconds as
  *           long as there is something in it, and asks for no notifications
  *           meanwhile; 0: it serves the queue at each notification
+ *   HTTP    the peer makes `count` requests; see below
  */
 #define TM_NET_ECHO 1
 #define TM_NET_STREAM 2
 #define TM_NET_SINK 3
 #define TM_NET_REPORT 4
 #define TM_NET_POLL 5
+#define TM_NET_HTTP 6
 #define TM_NET_REPLY 0x80
 
 struct tm_net_frame {
@@ -63,6 +66,84 @@ static inline uint64_t tm_net_word(uint32_t sequence, uint32_t w)
 static inline uint32_t tm_net_words(uint32_t length)
 {
     return (length - TM_NET_HEADER) / 8;
+}
+
+/* ---- HTTP ---------------------------------------------------------------
+ *
+ * The peer is an HTTP/1.1 client at TM_PEER_IP with connections to TM_GUEST_IP,
+ * port 80. A command's `length` is how many connections it may keep open, and
+ * how many of them wait for an answer at one time (from bit 16 on); the others
+ * are idle, and the next request goes out on the one that has been idle for
+ * longest. The last of TM_HTTP_LIFE requests on a connection says "close".
+ * Connections stay open from one command to the next.
+ *
+ * Request r of a command is of kind tm_http_kind() and for file tm_http_file().
+ * Each answer is checked: status, headers, length, every byte. The frame that
+ * answers the command, once all answers have come, has in count how many were
+ * as they must be, in length how many were not, in word[0] the sum of
+ * tm_http_digest() over the requests, in word[1] how many bytes of body came,
+ * in word[2] the connections opened so far; where count isn't what was asked
+ * for, a text from word[3] on says what the first fault was. A fault of the
+ * protocol (a wrong checksum, a reset) ends the command at once.
+ */
+#define TM_HTTP_LIFE 64
+#define TM_HTTP_CONNECTIONS 24 /* at most */
+#define TM_HTTP_REASON 3 /* a text of up to 80 bytes begins in this word */
+
+/* The files: /f00 to /f15 hold 1 to 16 KiB of tm_http_word(). */
+#define TM_HTTP_FILES 16
+static inline uint32_t tm_http_size(uint32_t file)
+{
+    return 1024u << (file < 12 ? file / 4 : file < 14 ? 3 : 4);
+}
+
+static inline uint64_t tm_http_word(uint32_t file, uint32_t w)
+{
+    uint64_t x = (file + 1ull) << 32 | w;
+
+    x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdull;
+    x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53ull;
+    return x ^ (x >> 33);
+}
+
+/* What a request is. With TM_HTTP_ALL_KINDS in a command's `reserved` they come
+ * in turn, otherwise all but a few are TM_HTTP_GET. */
+#define TM_HTTP_ALL_KINDS 1u
+enum tm_http_kind {
+    TM_HTTP_GET,       /* 200 */
+    TM_HTTP_HEAD,      /* 200, no body */
+    TM_HTTP_MISSING,   /* no such file: 404 */
+    TM_HTTP_SPLIT,     /* GET in two segments: 200 */
+    TM_HTTP_CLOSE,     /* GET that says close: 200, and the end */
+    TM_HTTP_OLD,       /* GET in HTTP/1.0: 200, and the end */
+    TM_HTTP_METHOD,    /* DELETE: 501 */
+    TM_HTTP_NO_HOST,   /* 1.1 without Host: 400, and the end */
+    TM_HTTP_MALFORMED, /* no request line: 400, and the end */
+    TM_HTTP_KINDS
+};
+
+static inline enum tm_http_kind tm_http_kind(uint32_t r, uint32_t flags)
+{
+    if (flags & TM_HTTP_ALL_KINDS)
+        return (enum tm_http_kind)(r % TM_HTTP_KINDS);
+    return r % 64 == 63   ? TM_HTTP_MISSING
+           : r % 32 == 15 ? TM_HTTP_HEAD
+                          : TM_HTTP_GET;
+}
+
+static inline uint32_t tm_http_file(uint32_t r)
+{
+    return (uint32_t)(r * 0x9e3779b97f4a7c15ull >> 60);
+}
+
+/* first: the first eight bytes of the body, little endian; 0: there is none. */
+static inline uint64_t tm_http_digest(uint32_t r, uint32_t status,
+                                      uint32_t content_length, uint64_t first)
+{
+    uint64_t x = ((uint64_t)r << 32 | status) ^ first;
+
+    x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93ull + content_length;
+    return x ^ (x >> 29);
 }
 
 #endif
