@@ -12,7 +12,8 @@ io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkread-seq-qd32 \
 	blkwrite-64k-qd32 blkwrite-rand-eager blkwrite-flush blkwrite-flush-qd32 \
 	net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
 	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
-mixed_WORKLOADS   := forkwait shell compile jit gc bigmem
+mixed_WORKLOADS   := forkwait shell compile jit gc bigmem web-prefork \
+	web-event
 paging_WORKLOADS  := map-churn cow-fault fork-pages perm-flip wx-flip
 
 workload_ELFS += $(patsubst %,$(O)/guest/bin/%,\
@@ -30,7 +31,7 @@ workload_CFLAGS := -falign-functions=64
 workload_OBJS   := $(call workload_obj,\
 	$(addprefix compute/,$(compute_WORKLOADS) $(compute_PARTS)) \
 	$(addprefix io/,$(io_WORKLOADS) blkload blkread blkwrite netload ticker) \
-	$(addprefix mixed/,$(mixed_WORKLOADS) unit cc) \
+	$(addprefix mixed/,$(mixed_WORKLOADS) unit cc http web web_log) \
 	$(addprefix paging/,$(paging_WORKLOADS)))
 $(workload_OBJS): user_CFLAGS += $(workload_CFLAGS)
 
@@ -45,6 +46,9 @@ $(call io_family,blkread-%): $(call workload_obj,io/blkread io/blkload)
 $(call io_family,blkwrite-%): $(call workload_obj,io/blkwrite io/blkload)
 $(call io_family,net-%): $(call workload_obj,io/netload)
 $(call io_family,timer-%): $(call workload_obj,io/ticker)
+
+$(O)/guest/bin/web-prefork $(O)/guest/bin/web-event: \
+	$(call workload_obj,mixed/http mixed/web mixed/web_log io/netload)
 
 # The compiler that compile runs: no benchmark, so without the runtime's main().
 $(O)/guest/bin/compile: $(call workload_obj,mixed/unit)
@@ -83,5 +87,10 @@ $(foreach t,$(native_TESTS),$(eval \
 	CFLAGS_tests/unit/$(t).c := -DNATIVE_DIR='"$(O)/native"'))
 $(O)/tests/unit/test_io_workloads: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
 CFLAGS_tests/unit/test_io_workloads.c := -DGUEST_DIR='"$(O)/guest"'
+$(O)/tests/unit/test_http: $(addprefix $(O)/host/,workloads/mixed/http.o guest/lib/fmt.o)
+# The test listens in on the network.
+$(O)/tests/unit/test_web: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
+$(O)/tests/unit/test_web: LDFLAGS += -Wl,--wrap=peer_http_take,--wrap=peer_http_give
+CFLAGS_tests/unit/test_web.c := -DGUEST_DIR='"$(O)/guest"'
 
 -include $(native_OBJS:.o=.d)
