@@ -74,6 +74,10 @@ const struct report_row *report_find(const struct report *r, unsigned bench,
 const struct report_row *report_ok(const struct report *r, unsigned bench,
                                    unsigned series);
 
+/* How much paler than its backend's colour a series is drawn, 0 to 0.75, so that
+ * the variants of a backend differ. */
+double report_paleness(const struct report *r, unsigned series);
+
 /* "ticks" or "instructions"; "TSC ticks" or "retired instructions". */
 const char *report_unit(const struct report *r);
 const char *report_unit_long(const struct report *r);

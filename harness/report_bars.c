@@ -1,5 +1,5 @@
 /* Data of the grouped bars: cost per operation, time relative to native. */
-#include "report_tsv.h"
+#include "report_bars.h"
 #include "table.h"
 #include "util.h"
 
@@ -49,40 +49,12 @@ static unsigned family_of(const struct report_bench *b)
     return FAMILIES;
 }
 
-struct bar {
-    double value, low, high;
-    bool noisy;
-};
-
-struct bars {
-    const struct report *r;
-    const char *suite;
-    double base, floor; /* where bars begin; 0: at floor, the axis's end */
-    bool ratio;
-    FILE *bars, *labels;
-    unsigned column, count;
-    double y[2];
-    int *key;           /* of each series in the legend; -1: it has no bar */
-    struct text unseen; /* at or below what the axis can show */
-};
-
-/* False: there is no such bar. */
 static bool get_bar(const struct bars *p, unsigned bench, unsigned series,
                     struct bar *bar)
 {
-    const struct report_row *row = report_ok(p->r, bench, series);
-    struct report_ratio ratio;
-
-    if (!row)
+    if (p->suite && strcmp(p->r->benches[bench].suite, p->suite))
         return false;
-    if (!p->ratio) {
-        *bar = (struct bar){row->median, row->low, row->high, row->noisy};
-        return true;
-    }
-    if (!report_relative(p->r, row, &ratio))
-        return false;
-    *bar = (struct bar){ratio.median, ratio.low, ratio.high, ratio.noisy};
-    return true;
+    return p->get(p, bench, series, bar);
 }
 
 /* How many bars the benchmark has. */
@@ -122,7 +94,7 @@ static void put_bench(struct bars *p, unsigned bench)
                 p->column, *y + 0.5, p->key[s],
                 p->base > 0 ? p->base : p->floor, bar.value,
                 fmax(bar.low, p->floor), fmax(bar.high, p->floor), bar.noisy,
-                table_figure(bar.value, figure), p->ratio ? "×" : "");
+                table_figure(bar.value, figure), p->mark ? p->mark : "");
         *y += 1;
         p->count++;
     }
@@ -132,19 +104,22 @@ static void put_bench(struct bars *p, unsigned bench)
     }
 }
 
+static unsigned group_of(const struct bars *p, unsigned bench)
+{
+    return p->families ? family_of(&p->r->benches[bench]) : FAMILIES;
+}
+
 static double family_height(const struct bars *p, unsigned family)
 {
     double height = 0;
 
     for (unsigned b = 0; b < p->r->nbenches; b++) {
-        if (strcmp(p->r->benches[b].suite, p->suite) ||
-            family_of(&p->r->benches[b]) != family)
+        if (group_of(p, b) != family)
             continue;
         if (count_bars(p, b))
             height += count_bars(p, b) + GROUP_GAP;
     }
-    return height > 0 && strcmp(p->suite, "micro") == 0 ? height + HEADING
-                                                        : height;
+    return height > 0 && p->families ? height + HEADING : height;
 }
 
 /* Families fill the left column until it holds half of all. */
@@ -154,8 +129,7 @@ static void put_families(struct bars *p, unsigned *columns)
 
     for (unsigned f = 0; f <= FAMILIES; f++)
         total += family_height(p, f);
-    *columns =
-        total > COLUMN_ROWS && !p->ratio && !strcmp(p->suite, "micro") ? 2 : 1;
+    *columns = total > COLUMN_ROWS && p->families ? 2 : 1;
     for (unsigned f = 0; f <= FAMILIES; f++) {
         double height = family_height(p, f);
 
@@ -163,14 +137,13 @@ static void put_families(struct bars *p, unsigned *columns)
             continue;
         if (*columns == 2 && p->y[0] + height / 2 > total / 2)
             p->column = 1;
-        if (!strcmp(p->suite, "micro")) {
+        if (p->families) {
             put_label(p, p->y[p->column] + 0.8,
                       f < FAMILIES ? families[f].title : "Others", true);
             p->y[p->column] += HEADING;
         }
         for (unsigned b = 0; b < p->r->nbenches; b++)
-            if (!strcmp(p->r->benches[b].suite, p->suite) &&
-                family_of(&p->r->benches[b]) == f)
+            if (group_of(p, b) == f)
                 put_bench(p, b);
     }
 }
@@ -186,8 +159,7 @@ static unsigned find_keys(struct bars *p)
         bool used = false;
 
         for (unsigned b = 0; b < r->nbenches && !used; b++)
-            used = !strcmp(r->benches[b].suite, p->suite) &&
-                   get_bar(p, b, s, &bar) && bar.value >= p->floor;
+            used = get_bar(p, b, s, &bar) && bar.value >= p->floor;
         p->key[s] = used ? (int)n++ : -1;
     }
     return n;
@@ -202,10 +174,14 @@ static int put_keys(const struct bars *p, const char *prefix)
     for (unsigned s = 0; s < p->r->nseries; s++) {
         if (p->key[s] < 0)
             continue;
+        if (p->put_key) {
+            p->put_key(p, s, f);
+            continue;
+        }
         tsv_field(f, p->r->series[s].variant.backend);
         fputc('\t', f);
         tsv_field(f, p->r->series[s].label);
-        fprintf(f, "\t%u\n", p->r->series[s].variant.file);
+        fprintf(f, "\t%.2f\n", report_paleness(p->r, s));
     }
     return tsv_close(f) ? 0 : -EIO;
 }
@@ -218,8 +194,6 @@ static double axis_floor(const struct bars *p)
     struct bar bar;
 
     for (unsigned b = 0; b < p->r->nbenches; b++) {
-        if (strcmp(p->r->benches[b].suite, p->suite))
-            continue;
         for (unsigned s = 0; s < p->r->nseries; s++)
             if (get_bar(p, b, s, &bar) && bar.value >= 0.1)
                 least = fmin(least, bar.value);
@@ -228,14 +202,13 @@ static double axis_floor(const struct bars *p)
                            : 0.1;
 }
 
-static int write_bars(struct bars *p, const char *prefix,
-                      struct tsv_sizes *sizes)
+int bars_write(struct bars *p, const char *prefix, struct text *notes,
+               struct tsv_sizes *sizes)
 {
-    struct text notes = {0};
     bool ok;
     int err;
 
-    if (!p->ratio)
+    if (p->floor <= 0)
         p->floor = axis_floor(p);
     p->key = xcalloc(p->r->nseries, sizeof(*p->key));
     sizes->keys = find_keys(p);
@@ -246,23 +219,20 @@ static int write_bars(struct bars *p, const char *prefix,
         if (p->bars)
             fclose(p->bars);
         free(p->key);
+        free(notes->text);
         return err;
     }
     put_families(p, &sizes->columns);
     ok = tsv_close(p->bars);
     ok &= tsv_close(p->labels);
-    tsv_note_kvm(p->r, &notes);
-    tsv_note_missing(p->r, p->suite, &notes);
-    tsv_note(&notes,
+    tsv_note(notes,
              "Too cheap for a logarithmic axis after subtracting the control: ",
              &p->unseen);
-    text_add(&notes, "Thin lines: 95 %% interval of the median. Hatched: "
-                     "noisy.\n");
-    err = put_keys(p, prefix);
+    text_add(notes, "Thin lines: 95 %% interval of the median. Hatched: "
+                    "noisy.\n");
+    ok &= !put_keys(p, prefix);
     free(p->key);
-    if (err)
-        return err;
-    err = tsv_notes(prefix, &notes);
+    err = tsv_notes(prefix, notes);
     if (err < 0 || !ok)
         return -EIO;
     sizes->rows = fmax(p->y[0], p->y[1]);
@@ -270,19 +240,59 @@ static int write_bars(struct bars *p, const char *prefix,
     return p->count;
 }
 
+bool bars_get_cost(const struct bars *p, unsigned bench, unsigned series,
+                   struct bar *bar)
+{
+    const struct report_row *row = report_ok(p->r, bench, series);
+
+    if (row)
+        *bar = (struct bar){row->median, row->low, row->high, row->noisy};
+    return row;
+}
+
+static bool get_relative(const struct bars *p, unsigned bench, unsigned series,
+                         struct bar *bar)
+{
+    const struct report_row *row = report_ok(p->r, bench, series);
+    struct report_ratio ratio;
+
+    if (!row || !report_relative(p->r, row, &ratio))
+        return false;
+    *bar = (struct bar){ratio.median, ratio.low, ratio.high, ratio.noisy};
+    return true;
+}
+
+static int write_suite(struct bars *p, const char *prefix,
+                       struct tsv_sizes *sizes)
+{
+    struct text notes = {0};
+
+    tsv_note_kvm(p->r, &notes);
+    tsv_note_missing(p->r, p->suite, &notes);
+    return bars_write(p, prefix, &notes, sizes);
+}
+
 int tsv_cost(const struct report *r, const char *suite, const char *prefix,
              struct tsv_sizes *sizes)
 {
-    struct bars p = {.r = r, .suite = suite};
+    struct bars p = {.r = r,
+                     .suite = suite,
+                     .get = bars_get_cost,
+                     .families = !strcmp(suite, "micro")};
 
-    return write_bars(&p, prefix, sizes);
+    /* It has a map of its own; as bars it is too long to read. */
+    return strcmp(suite, "tradeoff") ? write_suite(&p, prefix, sizes) : 0;
 }
 
 int tsv_relative(const struct report *r, const char *suite, const char *prefix,
                  struct tsv_sizes *sizes)
 {
-    struct bars p = {
-        .r = r, .suite = suite, .ratio = true, .base = 1, .floor = 0.001};
+    struct bars p = {.r = r,
+                     .suite = suite,
+                     .get = get_relative,
+                     .mark = "×",
+                     .base = 1,
+                     .floor = 0.001};
 
-    return write_bars(&p, prefix, sizes);
+    return write_suite(&p, prefix, sizes);
 }

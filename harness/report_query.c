@@ -57,6 +57,20 @@ const struct report_row *report_ok(const struct report *r, unsigned bench,
     return row && row->status == ROW_OK ? row : NULL;
 }
 
+double report_paleness(const struct report *r, unsigned series)
+{
+    unsigned before = 0, all = 0;
+
+    for (unsigned s = 0; s < r->nseries; s++) {
+        if (strcmp(r->series[s].variant.backend,
+                   r->series[series].variant.backend))
+            continue;
+        before += s < series;
+        all++;
+    }
+    return all <= 3 ? before * 0.35 : before * 0.75 / (all - 1);
+}
+
 const char *report_unit(const struct report *r)
 {
     return r->instructions ? "instructions" : "ticks";

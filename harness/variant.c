@@ -7,19 +7,21 @@
 
 #define PAGING "paging-"
 
-/* What a label says of an option; %s is its value. policies: those that it is
- * of influence on; NULL: it is none of paging. */
+/* What a label says of an option; %s is its value. usual: its default, where it
+ * is known. policies: those that it is of influence on; NULL: none of paging.
+ */
 static const struct {
-    const char *key, *on, *off, *other, *policies;
+    const char *key, *usual, *on, *off, *other, *policies;
 } words[] = {
-    {"bt-adaptive", "adaptive", "no adaptation", NULL, NULL},
-    {"bt-chain", "chained", "no chaining", NULL, NULL},
-    {"bt-unit", NULL, NULL, "units of %s", NULL},
-    {"bt-user", NULL, NULL, "user code: %s", NULL},
-    {"paging-fault-around", NULL, NULL, "fault-around %s", "vtlb trace unsync"},
-    {"paging-prefill", "prefill", "no prefill", NULL, "trace unsync"},
-    {"paging-shadow-cache", NULL, NULL, "%s shadows", "trace unsync"},
-    {"paging-walk-cache", "walk cache", "no walk cache", NULL, "nested"},
+    {"bt-adaptive", "on", "adaptive", "no adaptation", NULL, NULL},
+    {"bt-chain", "on", "chained", "no chaining", NULL, NULL},
+    {"bt-unit", "12", NULL, NULL, "units of %s", NULL},
+    {"bt-user", "direct", NULL, NULL, "user code: %s", NULL},
+    {"paging-fault-around", NULL, NULL, NULL, "fault-around %s",
+     "vtlb trace unsync"},
+    {"paging-prefill", NULL, "prefill", "no prefill", NULL, "trace unsync"},
+    {"paging-shadow-cache", NULL, NULL, NULL, "%s shadows", "trace unsync"},
+    {"paging-walk-cache", NULL, "walk cache", "no walk cache", NULL, "nested"},
 };
 #define WORDS (sizeof(words) / sizeof(words[0]))
 
@@ -64,6 +66,30 @@ bool variant_takes(const struct backend *b, const char *paging, const char *key)
     if (!begins(key, PAGING))
         return true;
     return b->policies && concerns(key, paging ? paging : b->policies[0]);
+}
+
+static bool is_usual(const char *key, const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    for (size_t i = 0; i < WORDS; i++)
+        if (!strcmp(words[i].key, key))
+            return words[i].usual && text && !strcmp(words[i].usual, text);
+    return false;
+}
+
+bool variant_usual(const struct variant *v, const char *except)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)v->params, key, value)
+    {
+        if (variant_owns(v->backend, key) && !is_usual(key, value) &&
+            !(except && !strcmp(key, except)))
+            return false;
+    }
+    return true;
 }
 
 /* Whether a's options are all among b's. */
@@ -129,6 +155,24 @@ static char *option_words(const char *backend, const char *key,
     return text;
 }
 #pragma GCC diagnostic pop
+
+const char *variant_odd(const struct variant *v, char **text)
+{
+    const char *key, *odd = NULL;
+    json_t *value;
+
+    json_object_foreach((json_t *)v->params, key, value)
+    {
+        if (!variant_owns(v->backend, key) || is_usual(key, value))
+            continue;
+        if (odd)
+            return NULL;
+        odd = key;
+    }
+    if (odd && text)
+        *text = option_words(v->backend, odd, json_object_get(v->params, odd));
+    return odd;
+}
 
 char *variant_label(const struct variant *all, size_t n, size_t i)
 {

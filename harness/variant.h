@@ -25,6 +25,14 @@ bool variant_owns(const char *backend, const char *key);
 bool variant_takes(const struct backend *b, const char *paging,
                    const char *key);
 
+/* Whether each option of the backend, except the one named (or NULL), has its
+ * default. */
+bool variant_usual(const struct variant *v, const char *except);
+
+/* The one option that doesn't have its default; words (NULL: not wanted) gets
+ * what it says, malloc'ed. NULL: there is none, or more than one. */
+const char *variant_odd(const struct variant *v, char **words);
+
 /* Whether both are the same column. */
 bool variant_same(const struct variant *a, const struct variant *b);
 

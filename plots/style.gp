@@ -10,12 +10,15 @@ set encoding utf8
 set datafile separator "\t"
 set datafile missing ""
 
-# Okabe and Ito's palette: one colour a backend, the same in every plot.
+# Okabe and Ito's palette: one colour a backend, the same in every plot; and,
+# where all is bt, one an option.
 backend_colour(b) = \
     b eq 'native'   ? 0x4d4d4d : b eq 'interp'   ? 0xe69f00 : \
     b eq 'direct'   ? 0x56b4e9 : b eq 'bt'       ? 0x009e73 : \
     b eq 'kvm'      ? 0x0072b2 : b eq 'qemu-tcg' ? 0xcc79a7 : \
-    b eq 'qemu-kvm' ? 0xd55e00 : b eq 'bochs'    ? 0xbda800 : 0x999999
+    b eq 'qemu-kvm' ? 0xd55e00 : b eq 'bochs'    ? 0xbda800 : \
+    b eq 'bt-adaptive' ? 0xd55e00 : b eq 'bt-chain' ? 0x0072b2 : \
+    b eq 'bt-unit'  ? 0xe69f00 : b eq 'bt-user'  ? 0xcc79a7 : 0x999999
 
 # Tol's muted palette for kinds of event. Nine hues, solid and then hatched.
 kind_colour(k) = \
@@ -37,9 +40,9 @@ kind_pattern(k) = \
     k eq 'exit.invlpg'|| k eq 'exit.desc'  || k eq 'exit.syscall'? 5 : \
     k eq 'fault.trace'|| k eq 'exit.signal'|| k eq 'exit.other'  ? 2 : 3
 
-# Rows of several files: the same hue, paler for every further file.
+# Several series of one backend: the same hue, paler by a share s of the way to white.
 channel(c, bits, s) = (((c >> bits) & 255) + \
-    int((255 - ((c >> bits) & 255)) * (s > 2 ? 0.75 : s * 0.35))) << bits
+    int((255 - ((c >> bits) & 255)) * s)) << bits
 shaded(c, s) = channel(c, 16, s) | channel(c, 8, s) | channel(c, 0, s)
 
 max(a, b) = a > b ? a : b
@@ -56,7 +59,7 @@ array key_label[keys]
 array key_shade[keys]
 stats data.'.keys.tsv' using \
     (key_name[int($0) + 1] = strcol(1), key_label[int($0) + 1] = strcol(2), \
-     key_shade[int($0) + 1] = int($3), 0) nooutput
+     key_shade[int($0) + 1] = $3 + 0., 0) nooutput
 
 # The legend: as many columns as the longest label allows.
 longest = 0

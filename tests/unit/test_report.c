@@ -380,6 +380,66 @@ static void test_cost_data(void **state)
     free(prefix);
 }
 
+#define BT(bench, params, median) \
+    OK("micro", bench, "bt", median, ",\"paging\":\"trace\",\"params\":" params)
+
+/* Only series of the paper's systems and their successors, bt with no other
+ * option than its adaptation. */
+static void test_nano_data(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    char *prefix = xformat("%s/nano", dir), *text;
+
+    (void)state;
+    load(&r, BT("in", "{\"bt-adaptive\":\"on\"}", 250) ","
+             BT("in", "{\"bt-adaptive\":\"off\"}", 300) ","
+             BT("in", "{\"bt-unit\":\"4\"}", 350) ","
+             OK("micro", "in", "interp", 400, "") ","
+             OK("micro", "out", "kvm", 450, ""));
+    assert_int_equal(tsv_nano(&r, "micro", prefix, &sizes), 2);
+    text = read_tsv(prefix, "bars");
+    assert_string_equal(text, "0\t0.500\t0\t100\t250\t100\t100\t0\t250\n"
+                              "0\t1.500\t1\t100\t300\t100\t100\t0\t300\n");
+    free(text);
+    text = read_tsv(prefix, "notes");
+    assert_non_null(strstr(text, "No figure of: kvm\n"));
+    free(text);
+    report_free(&r);
+    load(&r, OK("micro", "in", "kvm", 250, ""));
+    assert_int_equal(tsv_nano(&r, "micro", prefix, &sizes), 0);
+    report_free(&r);
+    free(prefix);
+}
+
+/* Each series that lacks one mechanism against bt as it is; rows that differ in
+ * two options, and benchmarks without a difference, have no bar. */
+static void test_mechanism_data(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    char *prefix = xformat("%s/mechanisms", dir), *text;
+
+    (void)state;
+    load(&r, BT("in", "{\"bt-adaptive\":\"on\",\"bt-unit\":\"12\"}", 1) ","
+             BT("in", "{\"bt-adaptive\":\"off\",\"bt-unit\":\"12\"}", 1) ","
+             BT("in", "{\"bt-adaptive\":\"off\",\"bt-unit\":\"4\"}", 9));
+    assert_int_equal(tsv_mechanisms(&r, NULL, prefix, &sizes), 0);
+    /* All intervals are 0.9 to 1.1: only another one tells a difference. */
+    r.rows[1].median = 8;
+    r.rows[1].low = 7;
+    r.rows[1].high = 9;
+    assert_int_equal(tsv_mechanisms(&r, NULL, prefix, &sizes), 1);
+    text = read_tsv(prefix, "bars");
+    assert_non_null(strstr(text, "\t0\t1\t8\t6.36363636\t10\t0\t8.00×\n"));
+    free(text);
+    text = read_tsv(prefix, "keys");
+    assert_string_equal(text, "bt-adaptive\tno adaptation\t0.00\n");
+    free(text);
+    report_free(&r);
+    free(prefix);
+}
+
 static void test_exit_data(void **state)
 {
     struct report r;
@@ -534,6 +594,8 @@ int main(void)
         cmocka_unit_test(test_checksums),
         cmocka_unit_test(test_escaping),
         cmocka_unit_test(test_cost_data),
+        cmocka_unit_test(test_nano_data),
+        cmocka_unit_test(test_mechanism_data),
         cmocka_unit_test(test_exit_data),
         cmocka_unit_test(test_faults_without_exits),
         cmocka_unit_test(test_split_data),
