@@ -74,6 +74,7 @@ static int create(struct vm *vm, char why[REASON_MAX])
     err = bt_options_parse(bt, vm->options, why);
     if (err)
         return err;
+    bt->missed = BT_DIRECTLY;
     bt_dtlb_clear(bt);
     bt->stepper = interp_stepper_create(vm, why);
     if (!bt->stepper)

@@ -13,7 +13,7 @@
  * in the cache reaches everything RIP-relative:
  *
  *   + 0          struct bt_cpu, the virtual CPU state      rw-
- *   + 1 MiB      jump tables, one a mode                   rw-
+ *   + 1 MiB      jump tables, one a mode and way           rw-
  *   + 16 MiB     translation cache                         r-x
  *
  * The cache is mapped a second time, rw-, where the translator writes. Code
@@ -30,6 +30,10 @@
 #define BT_TABLE_SIZE (BT_TABLE_ENTRIES * 8)
 
 enum bt_mode { BT_KERNEL, BT_USER, BT_MODES };
+
+/* How an indirect transfer comes to a unit. */
+enum bt_way { BT_BY_JUMP, BT_BY_RETURN, BT_WAYS };
+#define BT_DIRECTLY BT_WAYS
 
 #define BT_UNIT_MAX 64 /* of --bt-unit */
 
@@ -49,6 +53,7 @@ struct bt_cpu {
     uint64_t gpr[16];
     uint64_t rip, rflags;
     uint64_t spill[SPILLS];
+    uint64_t target;    /* of an indirect jump, call or return */
     uint64_t sys_flags; /* IOPL, NT, AC, ID: as PUSHF shows them */
     uint64_t vif;       /* FL_IF or 0 */
     uint64_t tpr;       /* CR8 */
@@ -68,7 +73,7 @@ struct bt_cpu {
 
 enum bt_exit_kind {
     BT_EXIT_JUMP,    /* to `target`; may be chained at `patch` */
-    BT_EXIT_MISS,    /* indirect jump to RCX; RAX and RCX are spilled */
+    BT_EXIT_MISS,    /* indirect to cpu->target; the number is the way */
     BT_EXIT_STEP,    /* one instruction at `pc` for the interpreter */
     BT_EXIT_STORE,   /* the same, a plain store that keeps being emulated */
     BT_EXIT_IRQ,     /* behind STI at `target`, with something pending */
@@ -113,8 +118,7 @@ struct bt_exit {
 #define FIX_SWAP                                                               \
     0x60u                /* SWAPGS is half done: RCX is the old kernel_gs_base \
                           */
-#define FIX_TARGET 0x70u /* RIP is in RCX */
-#define FIX_OFFSET 0x80u /* RIP is RCX plus the fragment's */
+#define FIX_TARGET 0x70u /* RIP is cpu->target */
 #define FIX_FLSTK 0x90u  /* flags are on top of flag_stack */
 #define FIX_TAKEN 0xa0u  /* RIP is the target of the branch at the end */
 #define FIX_POPF 0xb0u   /* FLSTK, and the spilled RSP is 8 too low */
@@ -132,13 +136,10 @@ struct bt_frag {
     gpa_t page;  /* of its first byte */
     gpa_t page2; /* of its last; BT_NO_PAGE: the same. Such a unit is one
                     instruction */
-    uint32_t begin, body, end; /* cache offsets; begin is that of the stub,
-                                  where it precedes the body */
-    uint32_t stub;             /* its indirect entry, 0: none yet */
-    uint8_t stub_sub, stub_miss, stub_ok; /* in it: RCX is an offset behind the
-                        first, the target again at the second, equal at the
-                        third */
-    uint32_t map;                         /* first entry in bt->maps */
+    uint32_t begin, body, end; /* cache offsets; begin is that of an entry,
+                                  where one precedes the body */
+    uint32_t entry[BT_WAYS];   /* indirect entries, 0: none yet */
+    uint32_t map;              /* first entry in bt->maps */
     uint16_t nmap;
     uint8_t n, mode;
     bool dead;
@@ -149,6 +150,15 @@ struct bt_frag {
     uint64_t sti;                 /* bit n: instruction n follows STI */
     uint8_t off[BT_UNIT_MAX + 1]; /* of the instructions; the last is the end */
     uint32_t hash_next, page_next, page2_next;
+};
+
+/* Where what is out of place in an indirect entry; these are all alike. */
+struct bt_entry {
+    uint8_t lead, size; /* bytes before the entry itself, and in all */
+    uint8_t nmarks;
+    struct {
+        uint8_t at, fix; /* from this byte on */
+    } marks[8];
 };
 
 /* ---- Adaptation ---------------------------------------------------------- */
@@ -181,6 +191,14 @@ struct bt_code_page {
     bool global;
 };
 #define BT_CODE_PAGES 512
+
+/* Where indirect transfers go. */
+struct bt_table {
+    uint64_t *to;    /* host addresses, by the low bits of the guest's */
+    uint16_t *used;  /* the entries that don't say miss, */
+    unsigned count;  /* that many, */
+    uint32_t *frags; /* and the fragments all lead to */
+};
 
 #define BT_STUB 16 /* stubs are multiples of this */
 #define BT_OWNER_FRAG 0x80000000u
@@ -216,16 +234,15 @@ struct bt {
     unsigned ncode_pages;
     uint32_t tail;      /* fragment whose closing jump ends the code, or 0 */
     uint32_t tail_exit; /* that jump's exit */
-    uint16_t *table_used[BT_MODES]; /* entries that don't say miss */
-    unsigned table_count[BT_MODES];
-    uint32_t *table_frags[BT_MODES]; /* the fragments the entries lead to */
-    uint64_t miss; /* host address: where empty table entries lead */
+    struct bt_table tables[BT_MODES][BT_WAYS];
+    struct bt_entry entries[BT_WAYS][2]; /* [1]: the address has 64 bits */
     /* Cache offsets: the callout, where it has saved everything, its end, the
      * end of all stubs that are never flushed. */
-    uint32_t callout, saved, callout_end, miss_off, fixed;
-    bool traced; /* the last emulation wrote to a page table */
-    bool missed; /* the exit was BT_EXIT_MISS */
-    bool flush;  /* all of the cache, before anything is entered */
+    uint32_t callout, saved, callout_end, fixed;
+    uint32_t miss[BT_WAYS]; /* cache offsets: where empty table entries lead */
+    bool traced;            /* the last emulation wrote to a page table */
+    enum bt_way missed;     /* the exit was BT_EXIT_MISS, or BT_DIRECTLY */
+    bool flush;             /* all of the cache, before anything is entered */
 
     struct bt_adapt adapt[BT_ADAPT_SIZE];
     struct bt_dtlb dtlb[BT_DTLB_SIZE];
@@ -275,27 +292,32 @@ void bt_frag_kill(struct bt *bt, struct bt_frag *f);
 void bt_cache_written(struct bt *bt, gpa_t gpa, uint64_t len);
 /* Let the exit's jump lead to the fragment from now on. */
 void bt_chain(struct bt *bt, struct bt_exit *e, const struct bt_frag *to);
-/* Enter the fragment into its mode's jump table. */
-void bt_table_set(struct bt *bt, struct bt_frag *f);
+/* Enter the fragment into its mode's table of that way. */
+void bt_table_set(struct bt *bt, struct bt_frag *f, enum bt_way way);
 void bt_table_clear(struct bt *bt, enum bt_mode mode);
 /* The fragment whose code has this cache offset, or NULL. */
 struct bt_frag *bt_frag_at(struct bt *bt, uint32_t off);
 
 /* ---- translate.c --------------------------------------------------------- */
-/* The fragment at pc, translated if need be; indirect: an indirect jump leads
- * there. NULL: the unit can't be fetched,
- * let the interpreter raise the fault or execute the instruction. */
-struct bt_frag *bt_fragment(struct bt *bt, gva_t pc, bool indirect);
+/* The fragment at pc, translated if need be; that way leads there. NULL: the
+ * unit can't be fetched, let the interpreter raise the fault or execute the
+ * instruction. */
+struct bt_frag *bt_fragment(struct bt *bt, gva_t pc, enum bt_way way);
 /* The guest's tables have changed: drop kernel code that is no longer mapped
  * where it was. globals: global pages may have moved, too. */
 void bt_revalidate(struct bt *bt, bool globals);
 void bt_revalidate_page(struct bt *bt, gva_t va);
 
 /* ---- stubs.c ------------------------------------------------------------- */
-/* The code that all fragments share: callout, table miss. */
+/* The code that all fragments share: callout, table misses. */
 void bt_stubs_emit(struct bt *bt);
-/* The indirect entry of a fragment. */
-void bt_stub_entry(struct bt *bt, struct bt_frag *f);
+
+/* ---- entry.c ------------------------------------------------------------- */
+/* A fragment's indirect entry, among the stubs. */
+void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way);
+/* The marks of the entry that has this cache offset, and where it begins. */
+const struct bt_entry *bt_entry_at(const struct bt *bt, const struct bt_frag *f,
+                                   uint32_t off, uint32_t *begin);
 
 /* ---- callout.c: runs with the guest's FPU registers ---------------------- */
 /* From the cache, with the guest's registers in cpu->gpr and flags in

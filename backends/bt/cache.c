@@ -17,11 +17,6 @@ static void *reserve(size_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
-static uint64_t *table(enum bt_mode mode)
-{
-    return (uint64_t *)(uintptr_t)(BT_TABLES + mode * BT_TABLE_SIZE);
-}
-
 static bool place(uint64_t at, size_t size, int prot, int flags, int fd)
 {
     void *want = (void *)(uintptr_t)at;
@@ -40,7 +35,7 @@ static int map_arena(struct bt *bt)
     if (ftruncate(fd, BT_CACHE_SIZE) ||
         !place(BT_ARENA, (sizeof(struct bt_cpu) + 4095) & ~4095ul, rw, anon,
                -1) ||
-        !place(BT_TABLES, BT_MODES * BT_TABLE_SIZE, rw, anon, -1) ||
+        !place(BT_TABLES, BT_MODES * BT_WAYS * BT_TABLE_SIZE, rw, anon, -1) ||
         !place(BT_CACHE, BT_CACHE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd))
         err = -errno;
     bt->rw = mmap(NULL, BT_CACHE_SIZE, rw, MAP_SHARED, fd, 0);
@@ -52,9 +47,31 @@ static int map_arena(struct bt *bt)
     return err;
 }
 
+/* The n-th of all tables. */
+static struct bt_table *table(struct bt *bt, unsigned n)
+{
+    return &bt->tables[n / BT_WAYS][n % BT_WAYS];
+}
+
+static bool create_tables(struct bt *bt)
+{
+    bool ok = true;
+
+    for (unsigned n = 0; n < BT_MODES * BT_WAYS; n++) {
+        struct bt_table *t = table(bt, n);
+
+        t->to = (uint64_t *)(uintptr_t)(BT_TABLES + n * BT_TABLE_SIZE);
+        t->used = reserve(BT_TABLE_ENTRIES * 2);
+        t->frags = reserve(BT_TABLE_ENTRIES * 4);
+        ok = ok && t->used && t->frags;
+    }
+    return ok;
+}
+
 int bt_cache_create(struct bt *bt, char why[REASON_MAX])
 {
     int err = map_arena(bt);
+    bool tables = create_tables(bt);
 
     bt->frags = reserve(BT_FRAGS_MAX * sizeof(*bt->frags));
     bt->exits = reserve(BT_EXITS_MAX * sizeof(*bt->exits));
@@ -62,13 +79,8 @@ int bt_cache_create(struct bt *bt, char why[REASON_MAX])
     bt->stores = reserve(BT_STORES_MAX * sizeof(*bt->stores));
     bt->page_frags = reserve((bt->vm.ram->size >> 12) * 4);
     bt->stub_owner = reserve(BT_CACHE_SIZE / BT_STUB * 4);
-    for (unsigned m = 0; m < BT_MODES; m++) {
-        bt->table_used[m] = reserve(BT_TABLE_ENTRIES * 2);
-        bt->table_frags[m] = reserve(BT_TABLE_ENTRIES * 4);
-    }
-    if (err || !bt->frags || !bt->exits || !bt->maps || !bt->stores ||
-        !bt->page_frags || !bt->stub_owner || !bt->table_used[0] ||
-        !bt->table_used[1] || !bt->table_frags[0] || !bt->table_frags[1]) {
+    if (err || !tables || !bt->frags || !bt->exits || !bt->maps ||
+        !bt->stores || !bt->page_frags || !bt->stub_owner) {
         snprintf(why, REASON_MAX, "no room for the translation cache: %s",
                  strerror(err ? -err : ENOMEM));
         bt_cache_destroy(bt);
@@ -77,9 +89,9 @@ int bt_cache_create(struct bt *bt, char why[REASON_MAX])
     bt->cpu = (struct bt_cpu *)(uintptr_t)BT_ARENA;
     bt->cpu->bt = bt;
     bt_stubs_emit(bt);
-    for (unsigned m = 0; m < BT_MODES; m++)
+    for (unsigned n = 0; n < BT_MODES * BT_WAYS; n++)
         for (unsigned k = 0; k < BT_TABLE_ENTRIES; k++)
-            table(m)[k] = bt->miss;
+            table(bt, n)->to[k] = bt_host(bt->miss[n % BT_WAYS]);
     bt_cache_flush(bt);
     return 0;
 }
@@ -99,9 +111,9 @@ void bt_cache_destroy(struct bt *bt)
     release(bt->stores, BT_STORES_MAX * sizeof(*bt->stores));
     release(bt->page_frags, (bt->vm.ram->size >> 12) * 4);
     release(bt->stub_owner, BT_CACHE_SIZE / BT_STUB * 4);
-    for (unsigned m = 0; m < BT_MODES; m++) {
-        release(bt->table_used[m], BT_TABLE_ENTRIES * 2);
-        release(bt->table_frags[m], BT_TABLE_ENTRIES * 4);
+    for (unsigned n = 0; n < BT_MODES * BT_WAYS; n++) {
+        release(table(bt, n)->used, BT_TABLE_ENTRIES * 2);
+        release(table(bt, n)->frags, BT_TABLE_ENTRIES * 4);
     }
     munmap((void *)(uintptr_t)BT_ARENA, BT_CACHE + BT_CACHE_SIZE - BT_ARENA);
     bt->cpu = NULL;
@@ -116,11 +128,15 @@ bool bt_cache_room(const struct bt *bt)
 
 void bt_table_clear(struct bt *bt, enum bt_mode mode)
 {
-    for (unsigned k = 0; k < bt->table_count[mode]; k++) {
-        table(mode)[bt->table_used[mode][k]] = bt->miss;
-        bt->table_frags[mode][bt->table_used[mode][k]] = 0;
+    for (unsigned way = 0; way < BT_WAYS; way++) {
+        struct bt_table *t = &bt->tables[mode][way];
+
+        for (unsigned k = 0; k < t->count; k++) {
+            t->to[t->used[k]] = bt_host(bt->miss[way]);
+            t->frags[t->used[k]] = 0;
+        }
+        t->count = 0;
     }
-    bt->table_count[mode] = 0;
 }
 
 static void forget_page(struct bt *bt, gpa_t page)
@@ -141,7 +157,8 @@ void bt_cache_flush(struct bt *bt)
         bt_table_clear(bt, m);
     memset(bt->hash, 0, sizeof(bt->hash));
     memset(bt->stub_owner, 0, BT_CACHE_SIZE / BT_STUB * 4);
-    bt->nfrags = bt->nexits = 1;
+    bt->nfrags = 1;
+    bt->nexits = BT_WAYS;
     bt->nmaps = bt->nstores = 0;
     bt->ncode_pages = 0;
     bt->code = bt->fixed;
@@ -221,16 +238,17 @@ void bt_chain(struct bt *bt, struct bt_exit *e, const struct bt_frag *to)
     bt->vm.events.count[EV_BT_CHAIN]++;
 }
 
-void bt_table_set(struct bt *bt, struct bt_frag *f)
+void bt_table_set(struct bt *bt, struct bt_frag *f, enum bt_way way)
 {
-    uint64_t *entry = &table(f->mode)[f->pc & 0xffff];
+    struct bt_table *t = &bt->tables[f->mode][way];
+    uint16_t k = (uint16_t)f->pc;
 
-    if (!f->stub)
-        bt_stub_entry(bt, f);
-    if (*entry == bt->miss)
-        bt->table_used[f->mode][bt->table_count[f->mode]++] = (uint16_t)f->pc;
-    *entry = bt_host(f->stub);
-    bt->table_frags[f->mode][f->pc & 0xffff] = (uint32_t)(f - bt->frags);
+    if (!f->entry[way])
+        bt_entry_add(bt, f, way);
+    if (t->to[k] == bt_host(bt->miss[way]))
+        t->used[t->count++] = k;
+    t->to[k] = bt_host(f->entry[way]);
+    t->frags[k] = (uint32_t)(f - bt->frags);
 }
 
 /* ---- Dropping

@@ -123,7 +123,8 @@ static struct bt_frag *known(struct bt *bt, gva_t pc)
     enum bt_mode mode = bt_mode(bt);
     struct walk_regs regs;
     struct walk_result r;
-    struct bt_frag *f = &bt->frags[bt->table_frags[mode][pc & 0xffff]];
+    struct bt_frag *f =
+        &bt->frags[bt->tables[mode][BT_BY_JUMP].frags[pc & 0xffff]];
 
     /* The table is only as old as the mappings. */
     if (f->pc == pc && f->n && !f->dead)
@@ -155,19 +156,21 @@ static uint64_t jump(struct bt *bt, struct bt_exit *e)
     return bt_host(f->body);
 }
 
-static uint64_t miss(struct bt *bt)
+static uint64_t miss(struct bt *bt, enum bt_way way)
 {
     struct bt_cpu *cpu = bt->cpu;
     struct bt_frag *f;
 
-    cpu->rip = cpu->gpr[RCX];
-    cpu->gpr[RAX] = cpu->spill[SPILL_RAX];
-    cpu->gpr[RCX] = cpu->spill[SPILL_RCX];
+    cpu->rip = cpu->target;
+    if (way == BT_BY_JUMP)
+        cpu->gpr[RAX] = cpu->spill[SPILL_RAX];
+    else
+        cpu->gpr[RCX] = cpu->spill[SPILL_RCX];
     bt->vm.events.count[EV_BT_LOOKUP_MISS]++;
     f = known(bt, cpu->rip);
     if (!f || !bt_cache_room(bt))
         return 0;
-    bt_table_set(bt, f);
+    bt_table_set(bt, f, way);
     return bt_host(f->body);
 }
 
@@ -273,8 +276,8 @@ static uint64_t change_mode(struct bt *bt)
     f = known(bt, cpu->rip);
     if (!f || !bt_cache_room(bt))
         return 0;
-    if (!f->stub)
-        bt_table_set(bt, f);
+    if (!f->entry[BT_BY_JUMP])
+        bt_table_set(bt, f, BT_BY_JUMP);
     bt_native(bt, &cpu->rflags, &fs, &gs);
     if (bt->cpl == 3 || !f->swaps)
         __asm__ volatile("wrfsbase %0" ::"r"(fs));
@@ -294,7 +297,7 @@ uint64_t bt_callout(struct bt_cpu *cpu)
     case BT_EXIT_JUMP:
         return jump(bt, e);
     case BT_EXIT_MISS:
-        return miss(bt);
+        return miss(bt, cpu->exit);
     case BT_EXIT_STORE:
         return store(bt, e);
     case BT_EXIT_IRQ:

@@ -171,8 +171,11 @@ uint32_t emit_leave_stub(struct emit *e, uint32_t exit);
  * exit's number. */
 uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target);
 
-/* The unit's indirect entry, which leads on into what is emitted next. */
-void emit_entry_inline(struct emit *e);
+/* entry.c: the transfer to the target in RAX (by a jump) or RCX (by a return),
+ * which is spilled and in cpu->target, too; and the unit's entry for that way,
+ * which leads on into what is emitted next. */
+void emit_table_jump(struct emit *e, enum bt_way way);
+void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way);
 
 /* ---- One instruction ----------------------------------------------------- */
 

@@ -1,24 +1,6 @@
 /* Translation of jumps, calls and returns. */
 #include "emit.h"
 
-/* RAX and RCX are spilled, RCX is the target: on through the jump table. Guest
- * flags are untouched. */
-static void emit_table_jump(struct emit *e)
-{
-    uint64_t table = BT_TABLES + e->mode * BT_TABLE_SIZE;
-
-    emit_imm(e, RAX, table >> 3);
-    emit8(e, 0x66), emit8(e, 0x89), emit8(e, 0xc8); /* mov ax, cx */
-    emit8(e, 0xff), emit8(e, 0x24), emit8(e, 0xc5); /* jmp [rax * 8] */
-    emit32(e, 0);
-}
-
-static void emit_spill_two(struct emit *e)
-{
-    emit_save(e, RAX, CPU_SPILL(SPILL_RAX));
-    emit_save(e, RCX, CPU_SPILL(SPILL_RCX));
-}
-
 /* The return address goes on the guest's stack; RAX is free. */
 static void emit_push_return(struct emit *e, uint64_t to, bool rax_free)
 {
@@ -42,9 +24,10 @@ static void emit_push_return(struct emit *e, uint64_t to, bool rax_free)
 
 static void emit_return(struct emit *e, unsigned pop)
 {
-    emit_spill_two(e);
+    emit_save(e, RCX, CPU_SPILL(SPILL_RCX));
     emit_stack(e, 0x8b, RCX, 0);
-    emit_mark(e, e->insn, FIX_RAX | FIX_RCX);
+    emit_mark(e, e->insn, FIX_RCX);
+    emit_save(e, RCX, CPU(target));
     if (pop) {
         /* lea rsp, [rsp + disp32] */
         emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0xa4), emit8(e, 0x24);
@@ -52,8 +35,8 @@ static void emit_return(struct emit *e, unsigned pop)
     } else {
         emit_rsp(e, 8);
     }
-    emit_mark(e, e->insn, FIX_RAX | FIX_RCX | FIX_TARGET);
-    emit_table_jump(e);
+    emit_mark(e, e->insn, FIX_RCX | FIX_TARGET);
+    emit_table_jump(e, BT_BY_RETURN);
 }
 
 /* jmp or call to a register or a memory operand. */
@@ -64,19 +47,19 @@ static enum emitted emit_indirect(struct emit *e, const struct unit_insn *i,
 
     if (x->opnd[0].size != 8)
         return emit_step(e, i);
-    emit_spill_two(e);
+    emit_save(e, RAX, CPU_SPILL(SPILL_RAX));
     if (x->opnd[0].kind == OPND_REG) {
-        if (x->opnd[0].reg != RCX)
-            emit_mov(e, RCX, x->opnd[0].reg);
-    } else if (!emit_load_operand(e, RCX, i)) {
+        if (x->opnd[0].reg != RAX)
+            emit_mov(e, RAX, x->opnd[0].reg);
+    } else if (!emit_load_operand(e, RAX, i)) {
         return emit_step(e, i);
     }
-    emit_mark(e, e->insn, FIX_RAX | FIX_RCX);
-    if (call) {
+    emit_mark(e, e->insn, FIX_RAX);
+    emit_save(e, RAX, CPU(target));
+    if (call)
         emit_push_return(e, i->pc + x->len, true);
-        emit_mark(e, e->insn, FIX_RAX | FIX_RCX | FIX_TARGET);
-    }
-    emit_table_jump(e);
+    emit_mark(e, e->insn, FIX_RAX | FIX_TARGET);
+    emit_table_jump(e, BT_BY_JUMP);
     return EMIT_END;
 }
 

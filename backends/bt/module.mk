@@ -1,5 +1,5 @@
 # The binary translator.
-bt_GUEST_FPU := adapt cache callout stubs
+bt_GUEST_FPU := adapt cache callout entry stubs
 bt_HOST_FPU  := bt insn insn_flow insn_system options precise run translate
 
 backend_SRCS += $(patsubst %,backends/bt/%.c,$(bt_GUEST_FPU) $(bt_HOST_FPU))

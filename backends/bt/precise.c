@@ -50,10 +50,7 @@ static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
         cpu->kernel_gs_base = rcx;
         break;
     case FIX_TARGET:
-        cpu->rip = rcx;
-        break;
-    case FIX_OFFSET:
-        cpu->rip = rcx + f->pc;
+        cpu->rip = cpu->target;
         break;
     case FIX_TAKEN:
         cpu->rip = f->taken;
@@ -70,14 +67,15 @@ static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
 /* In an indirect entry, at this offset. */
 static void in_entry(struct bt *bt, const struct bt_frag *f, uint32_t off)
 {
-    if (off < f->stub_sub || (off >= f->stub_miss && off < f->stub_ok)) {
-        fix_more(bt->cpu, f, FIX_RAX | FIX_RCX | FIX_TARGET);
-    } else if (off < f->stub_miss) {
-        fix_more(bt->cpu, f, FIX_RAX | FIX_RCX | FIX_OFFSET);
-    } else {
-        bt->cpu->rip = f->pc;
-        fix_registers(bt->cpu, FIX_RAX | FIX_RCX);
-    }
+    uint32_t begin;
+    const struct bt_entry *t = bt_entry_at(bt, f, off, &begin);
+    unsigned k = t ? t->nmarks : 0;
+
+    bt->cpu->rip = bt->cpu->target;
+    while (k > 1 && begin + t->marks[k - 1].at > off)
+        k--;
+    if (k)
+        fix_more(bt->cpu, f, t->marks[k - 1].fix);
 }
 
 static void in_code(struct bt *bt, uint32_t off)
@@ -87,7 +85,7 @@ static void in_code(struct bt *bt, uint32_t off)
     unsigned k = f->nmap;
 
     if (off < f->body) {
-        in_entry(bt, f, off - f->stub);
+        in_entry(bt, f, off);
         return;
     }
     while (k > 1 && m[k - 1].off > off)
@@ -108,7 +106,12 @@ static void in_stub(struct bt *bt, uint32_t off)
         return;
     }
     f = &bt->frags[owner & ~BT_OWNER_FRAG];
-    in_entry(bt, f, off - f->stub);
+    in_entry(bt, f, off);
+}
+
+static void missing(struct bt_cpu *cpu, enum bt_way way)
+{
+    fix_more(cpu, NULL, (way == BT_BY_JUMP ? FIX_RAX : FIX_RCX) | FIX_TARGET);
 }
 
 /* In the code that all share. */
@@ -117,13 +120,13 @@ static void in_fixed(struct bt *bt, uint32_t off)
     struct bt_cpu *cpu = bt->cpu;
     const struct bt_exit *e = &bt->exits[cpu->exit];
 
-    if (off >= bt->miss_off) {
-        fix_more(cpu, NULL, FIX_RAX | FIX_RCX | FIX_TARGET);
+    if (off >= bt->miss[0]) {
+        missing(cpu, off >= bt->miss[BT_BY_RETURN] ? BT_BY_RETURN : BT_BY_JUMP);
         return;
     }
     /* Saving: nothing has changed yet. */
     if (e->kind == BT_EXIT_MISS)
-        fix_more(cpu, NULL, FIX_RAX | FIX_RCX | FIX_TARGET);
+        missing(cpu, cpu->exit);
     else if (e->kind == BT_EXIT_JUMP || e->kind == BT_EXIT_IRQ)
         cpu->rip = e->target;
     else

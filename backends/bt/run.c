@@ -300,7 +300,7 @@ static enum verdict left_cache(struct bt *bt)
     case BT_EXIT_STORE:
         return step_simulated(bt, e);
     case BT_EXIT_MISS:
-        bt->missed = true;
+        bt->missed = cpu->exit;
         return AGAIN;
     case BT_EXIT_IRQ:
         bt->s.int_shadow = 1;
@@ -361,7 +361,7 @@ static enum verdict prepare(struct bt *bt)
     r->rip = cpu->rip;
     if (translated) {
         f = bt_fragment(bt, cpu->rip, bt->missed);
-        bt->missed = false;
+        bt->missed = BT_DIRECTLY;
         if (!f)
             return step(bt);
         r->rip = bt_host(f->body);

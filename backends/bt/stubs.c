@@ -67,57 +67,6 @@ uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target)
     return n;
 }
 
-/* ---- The indirect entry
- * ------------------------------------------------------ */
-
-/* RCX += v; RAX is free. */
-static void add_rcx(struct emit *e, uint64_t v)
-{
-    if (fits32((int64_t)v)) {
-        emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x89); /* lea rcx, [rcx+v] */
-        emit32(e, (uint32_t)v);
-        return;
-    }
-    emit_imm(e, RAX, v);
-    emit_add(e, RCX, RAX);
-}
-
-/* All but the jump to the body. */
-static void emit_entry(struct emit *e, struct bt_frag *f)
-{
-    uint8_t *equal, *begin = e->p;
-
-    f->stub = emit_off(e);
-    add_rcx(e, -f->pc);
-    f->stub_sub = (uint8_t)(e->p - begin);
-    emit8(e, 0xe3), equal = e->p, emit8(e, 0); /* jrcxz */
-    add_rcx(e, f->pc);
-    f->stub_miss = (uint8_t)(e->p - begin);
-    emit_jmp(e, e->bt->miss_off);
-    f->stub_ok = (uint8_t)(e->p - begin);
-    emit_here(e, equal);
-    emit_load(e, RCX, CPU_SPILL(SPILL_RCX));
-    emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
-}
-
-void emit_entry_inline(struct emit *e)
-{
-    emit_entry(e, e->f);
-}
-
-void bt_stub_entry(struct bt *bt, struct bt_frag *f)
-{
-    struct emit e = {.bt = bt};
-
-    bt->stubs -= 5 * BT_STUB;
-    for (unsigned k = 0; k < 5; k++)
-        bt->stub_owner[bt->stubs / BT_STUB + k] =
-            (uint32_t)(f - bt->frags) | BT_OWNER_FRAG;
-    e.p = bt->rw + bt->stubs;
-    emit_entry(&e, f);
-    emit_jmp(&e, f->body);
-}
-
 /* ---- The callout
  * --------------------------------------------------------------- */
 
@@ -206,9 +155,11 @@ void bt_stubs_emit(struct bt *bt)
 
     emit_callout(bt, &e);
     bt->nexits = 0;
-    emit_exit_new(&e, BT_EXIT_MISS, 0, 0);
-    bt->miss_off = emit_off(&e);
-    bt->miss = bt_host(bt->miss_off);
-    emit_leave(&e, 0);
+    for (unsigned way = 0; way < BT_WAYS; way++) {
+        uint32_t n = emit_exit_new(&e, BT_EXIT_MISS, 0, 0);
+
+        bt->miss[way] = emit_off(&e);
+        emit_leave(&e, n);
+    }
     bt->fixed = (emit_off(&e) + 63) & ~63u;
 }

@@ -132,23 +132,23 @@ static void close_unit(struct emit *e, gva_t pc, gva_t next)
     bt->tail = (uint32_t)(e->f - bt->frags);
 }
 
-static void begin_unit(struct emit *e, bool indirect)
+static void begin_unit(struct emit *e, enum bt_way way)
 {
     struct bt *bt = e->bt;
     struct bt_frag *f = e->f;
 
-    if (!indirect && (e->mode == BT_KERNEL || f->page2 == BT_NO_PAGE))
+    if (way == BT_DIRECTLY && (e->mode == BT_KERNEL || f->page2 == BT_NO_PAGE))
         elide_jump(bt, f->pc, e->mode);
     bt->tail = 0;
     f->begin = bt->code;
     e->p = bt->rw + bt->code;
-    if (indirect)
-        emit_entry_inline(e);
+    if (way != BT_DIRECTLY)
+        emit_entry(e, f, way);
     f->body = emit_off(e);
 }
 
 static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit,
-                          bool indirect)
+                          enum bt_way way)
 {
     struct bt_frag *f = e->f;
     struct unit_insn i = {.pc = pc};
@@ -160,7 +160,7 @@ static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit,
         if (!decode(e, &i))
             break;
         if (!e->insn) {
-            begin_unit(e, indirect);
+            begin_unit(e, way);
         }
         f->off[e->insn] = (uint8_t)(i.pc - pc);
         emit_mark(e, e->insn, 0);
@@ -187,7 +187,7 @@ static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit,
 }
 
 static struct bt_frag *translate(struct bt *bt, gva_t pc, enum bt_mode mode,
-                                 const struct walk_result *r, bool indirect)
+                                 const struct walk_result *r, enum bt_way way)
 {
     struct event_counters *ev = &bt->vm.events;
     uint64_t begin = __rdtsc();
@@ -206,7 +206,7 @@ static struct bt_frag *translate(struct bt *bt, gva_t pc, enum bt_mode mode,
     f->map = bt->nmaps;
     e.f = f;
     e.seg = mode == BT_KERNEL ? 0x65 : 0;
-    n = emit_unit(&e, pc, bt->opt.unit, indirect);
+    n = emit_unit(&e, pc, bt->opt.unit, way);
     if (!n)
         return NULL;
     ev->count[EV_BT_BYTES] += f->end - bt->code;
@@ -231,12 +231,12 @@ static void translate_ahead(struct bt *bt, enum bt_mode mode, gpa_t page)
 
         if (!bt_cache_room(bt) || bt->flush || bt_find(bt, pc, mode, page) ||
             !walk_code(bt, pc, mode, &r) || (r.gpa & ~0xfffull) != page ||
-            !translate(bt, pc, mode, &r, false))
+            !translate(bt, pc, mode, &r, BT_DIRECTLY))
             break;
     }
 }
 
-struct bt_frag *bt_fragment(struct bt *bt, gva_t pc, bool indirect)
+struct bt_frag *bt_fragment(struct bt *bt, gva_t pc, enum bt_way way)
 {
     enum bt_mode mode = bt_mode(bt);
     struct walk_result r;
@@ -254,7 +254,7 @@ struct bt_frag *bt_fragment(struct bt *bt, gva_t pc, bool indirect)
         if (f && bt_user_whole(bt, f))
             return f;
     }
-    f = translate(bt, pc, mode, &r, indirect);
+    f = translate(bt, pc, mode, &r, way);
     if (f)
         translate_ahead(bt, mode, f->page);
     return f;

@@ -1,0 +1,168 @@
+/* Indirect jumps, calls and returns: through a table to an entry of the unit,
+ * which makes sure that it was meant.
+ *
+ * The low bits of the target choose the table's entry; the unit compares the
+ * whole. No guest flag may change, and whatever register holds the target has
+ * to come back from memory. A register that the guest doesn't write in a loop
+ * would be stored and loaded in turns, each waiting for the other, so calls and
+ * returns take different ones, and one each: RAX for calls, where LAHF and
+ * SAHF keep the flags around a comparison; RCX for returns, where RAX holds the
+ * result, and LOOP compares without flags. (JRCXZ would, too, but is taken
+ * where the target is right, and predicted badly.) */
+#include "emit.h"
+
+static const uint8_t scratch[BT_WAYS] = {RAX, RCX};
+static const uint8_t spills[BT_WAYS] = {SPILL_RAX, SPILL_RCX};
+
+/* Is the address too long for an immediate? */
+static bool is_wide(gva_t pc, enum bt_way way)
+{
+    return !fits32((int64_t)(way == BT_BY_JUMP ? pc : 1 - pc));
+}
+
+void emit_table_jump(struct emit *e, enum bt_way way)
+{
+    uint64_t table = (uintptr_t)e->bt->tables[e->mode][way].to;
+    unsigned reg = scratch[way];
+
+    emit_imm(e, reg, table >> 3);
+    emit8(e, 0x66), emit8(e, 0x8b), emit8(e, reg << 3 | 5); /* mov ax, [..] */
+    emit_rip(e, CPU(target), 0);
+    emit8(e, 0xff), emit8(e, 0x24), emit8(e, 0xc5 | reg << 3); /* jmp [rax*8] */
+    emit32(e, 0);
+}
+
+/* ---- Entries ------------------------------------------------------------- */
+
+/* Being written: its marks count from `begin`. */
+struct layout {
+    struct emit *e;
+    struct bt_entry *to;
+    const uint8_t *begin;
+};
+
+static void mark(struct layout *l, unsigned fix)
+{
+    struct bt_entry *t = l->to;
+
+    assert(t->nmarks < sizeof(t->marks) / sizeof(t->marks[0]));
+    t->marks[t->nmarks].at = (uint8_t)(l->e->p - l->begin);
+    t->marks[t->nmarks++].fix = (uint8_t)fix;
+}
+
+static void jump_back(struct emit *e, unsigned opcode, const uint8_t *to)
+{
+    emit8(e, opcode);
+    emit8(e, (uint8_t)(to - (e->p + 1)));
+}
+
+/* cmp dword [at], v */
+static void compare32(struct emit *e, uint64_t at, uint32_t v)
+{
+    emit8(e, 0x81), emit8(e, 0x3d);
+    emit_rip(e, at, 4);
+    emit32(e, v);
+}
+
+/* AX holds the flags, as SETO AL and LAHF left them. */
+static void unpack_flags(struct layout *l)
+{
+    mark(l, FIX_RAX | FIX_FLAGS);
+    emit8(l->e, 0x04), emit8(l->e, 0x7f); /* add al, 0x7f */
+    mark(l, FIX_RAX | FIX_FLAGS7);
+    emit8(l->e, 0x9e); /* sahf */
+    mark(l, FIX_RAX);
+}
+
+static void by_jump(struct layout *l, struct bt_frag *f, bool wide)
+{
+    struct emit *e = l->e;
+    const uint8_t *other = e->p;
+
+    unpack_flags(l);
+    emit_jmp(e, e->bt->miss[BT_BY_JUMP]);
+    f->entry[BT_BY_JUMP] = emit_off(e);
+    emit8(e, 0x0f), emit8(e, 0x90), emit8(e, 0xc0); /* seto al */
+    emit8(e, 0x9f);                                 /* lahf */
+    mark(l, FIX_RAX | FIX_FLAGS);
+    if (wide) {
+        compare32(e, CPU(target), (uint32_t)f->pc);
+        jump_back(e, 0x75, other); /* jne */
+        compare32(e, CPU(target) + 4, (uint32_t)(f->pc >> 32));
+    } else {
+        emit8(e, 0x48);
+        compare32(e, CPU(target), (uint32_t)f->pc);
+    }
+    jump_back(e, 0x75, other);
+    unpack_flags(l);
+}
+
+static void by_return(struct layout *l, struct bt_frag *f, bool wide)
+{
+    struct emit *e = l->e;
+    const uint8_t *other = e->p;
+
+    mark(l, FIX_RCX);
+    emit_jmp(e, e->bt->miss[BT_BY_RETURN]);
+    f->entry[BT_BY_RETURN] = emit_off(e);
+    emit_load(e, RCX, CPU(target));
+    if (wide) {
+        emit_save(e, RAX, CPU_SPILL(SPILL_RAX));
+        mark(l, FIX_RCX | FIX_RAX);
+        emit_imm(e, RAX, 1 - f->pc);
+        emit_add(e, RCX, RAX);
+        emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
+        mark(l, FIX_RCX);
+    } else {
+        emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x89); /* lea rcx, [rcx+v] */
+        emit32(e, (uint32_t)(1 - f->pc));
+    }
+    jump_back(e, 0xe2, other); /* loop: RCX was not 1 */
+}
+
+/* Before `entry` comes what doesn't match. */
+void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way)
+{
+    bool wide = is_wide(f->pc, way);
+    struct bt_entry *t = &e->bt->entries[way][wide];
+    struct layout l = {e, t, e->p};
+
+    t->nmarks = 0;
+    if (way == BT_BY_JUMP)
+        by_jump(&l, f, wide);
+    else
+        by_return(&l, f, wide);
+    emit_load(e, scratch[way], CPU_SPILL(spills[way]));
+    t->size = (uint8_t)(e->p - l.begin);
+    t->lead = (uint8_t)(f->entry[way] - (uint32_t)(l.begin - e->bt->rw));
+}
+
+#define ENTRY_STUBS 4
+
+void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way)
+{
+    struct emit e = {.bt = bt};
+
+    bt->stubs -= ENTRY_STUBS * BT_STUB;
+    for (unsigned k = 0; k < ENTRY_STUBS; k++)
+        bt->stub_owner[bt->stubs / BT_STUB + k] =
+            (uint32_t)(f - bt->frags) | BT_OWNER_FRAG;
+    e.p = bt->rw + bt->stubs;
+    emit_entry(&e, f, way);
+    emit_jmp(&e, f->body);
+    assert(emit_off(&e) <= bt->stubs + ENTRY_STUBS * BT_STUB);
+}
+
+const struct bt_entry *bt_entry_at(const struct bt *bt, const struct bt_frag *f,
+                                   uint32_t off, uint32_t *begin)
+{
+    for (unsigned way = 0; way < BT_WAYS; way++) {
+        bool wide = is_wide(f->pc, way);
+        const struct bt_entry *t = &bt->entries[way][wide];
+
+        *begin = f->entry[way] - t->lead;
+        if (f->entry[way] && off - *begin < t->size)
+            return t;
+    }
+    return NULL;
+}
