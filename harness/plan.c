@@ -2,6 +2,7 @@
  * don't. */
 #include "plan.h"
 #include "cmd.h"
+#include "life.h"
 #include "suggest.h"
 #include "util.h"
 #include "variant.h"
@@ -434,6 +435,9 @@ static void plan_row(struct row *row, const struct image *image,
         else if (access(path, X_OK))
             row_skip(row, "its native program isn't built");
         free(path);
+    } else if ((note->flags & TM_BENCH_WHOLE_LIFE) &&
+               life_refuse(column->backend)) {
+        row_skip(row, life_refuse(column->backend));
     }
 }
 

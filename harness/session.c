@@ -2,6 +2,7 @@
 #include "session.h"
 #include "../backends/foreign/foreign.h"
 #include "cmd.h"
+#include "life.h"
 #include "table.h"
 #include "util.h"
 
@@ -284,10 +285,11 @@ static void run_round(struct session *s, struct row *row, unsigned kind,
         .verbose = o->verbose,
     };
     struct runner_result result = {.status = ROW_FAILED};
+    bool life = row->line->bench->note.flags & TM_BENCH_WHOLE_LIFE;
 
     progress_begin(s->progress, kind, row->line->label, round + 1, s->rounds);
     if (find_disk(s, row, &job.disk, result.reason))
-        runner_run(&job, &result);
+        (life ? life_run : runner_run)(&job, &result);
     progress_end(s->progress, kind, result.wall_s);
     if (result.status == ROW_INTERRUPTED)
         s->interrupted = true;

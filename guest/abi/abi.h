@@ -152,6 +152,9 @@ _Static_assert(sizeof(struct tm_note_bench) == 320, "note layout is ABI");
 #define TM_BENCH_NATIVE     2u /* also built as a native process */
 #define TM_BENCH_PAPER      4u /* one of Adams & Agesen's nanobenchmarks */
 #define TM_BENCH_HIDDEN     8u /* self-test; not part of a suite run */
+/* One operation is a guest's whole life, from the first instruction to
+ * power-off: the host measures it, and the guest's own samples count nothing. */
+#define TM_BENCH_WHOLE_LIFE 16u
 
 /* ---- Disk -------------------------------------------------------------
  *
