@@ -211,11 +211,12 @@ struct machine *machine_create_bare(const struct backend *backend,
                                     char why[REASON_MAX])
 {
     return machine_create_bare_with(backend, ram_size, deterministic, NULL,
-                                    why);
+                                    NULL, why);
 }
 
 struct machine *machine_create_bare_with(const struct backend *backend,
                                          uint64_t ram_size, bool deterministic,
+                                         const char *paging,
                                          const char *options,
                                          char why[REASON_MAX])
 {
@@ -224,6 +225,7 @@ struct machine *machine_create_bare_with(const struct backend *backend,
         .backend = backend,
         .ram_size = ram_size,
         .deterministic = deterministic,
+        .paging = paging,
         .options = options,
     };
 

@@ -82,9 +82,10 @@ struct machine *machine_create_bare(const struct backend *backend,
                                     uint64_t ram_size, bool deterministic,
                                     char why[REASON_MAX]);
 
-/* The same with options for the backend. */
+/* The same with a paging policy and options for the backend, or NULL. */
 struct machine *machine_create_bare_with(const struct backend *backend,
                                          uint64_t ram_size, bool deterministic,
+                                         const char *paging,
                                          const char *options,
                                          char why[REASON_MAX]);
 

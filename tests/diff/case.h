@@ -69,8 +69,8 @@ void case_fill_ro(uint8_t ro[CASE_RO_SIZE]);
 int native_run(const struct case_input *in, struct case_output *out,
                unsigned first, unsigned n, char why[REASON_MAX]);
 
-/* Options for guest_run()'s backend, or NULL. */
-extern const char *guest_options;
+/* Options and paging policy for guest_run()'s backend, or NULL. */
+extern const char *guest_options, *guest_paging;
 
 /* On a backend, in a bare machine of its own. A case the backend cannot finish
  * gets vector -1 and the others still run; why then has the last reason. chunk:

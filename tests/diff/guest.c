@@ -23,7 +23,7 @@
 #define PTE_NX (1ull << 63)
 #define CASE_STEPS 100000 /* more than any case executes */
 
-const char *guest_options;
+const char *guest_options, *guest_paging;
 
 static uint64_t *table(struct vm *vm, unsigned n)
 {
@@ -145,8 +145,8 @@ int guest_run(const struct backend *backend, unsigned chunk,
               const struct case_input *in, struct case_output *out,
               unsigned first, unsigned n, char why[REASON_MAX])
 {
-    struct machine *m = machine_create_bare_with(backend, RAM_SIZE, false,
-                                                 guest_options, why);
+    struct machine *m = machine_create_bare_with(
+        backend, RAM_SIZE, false, guest_paging, guest_options, why);
     struct x86_state start[2], s; /* CPL 0, CPL 3 */
     struct vm *vm;
 

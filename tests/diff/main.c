@@ -37,14 +37,15 @@ static const char *other_name(const struct options *o)
 
 static int run_cases(struct run *r, unsigned first, unsigned n, char *why)
 {
-    const char *options = guest_options;
+    const char *options = guest_options, *paging = guest_paging;
     int err;
 
     if (r->opt->kernel) {
-        guest_options = NULL;
+        guest_options = guest_paging = NULL;
         err = guest_run(backend_find("interp"), 0, r->in, r->cpu, first, n,
                         why);
         guest_options = options;
+        guest_paging = paging;
     } else {
         err = native_run(r->in, r->cpu, first, n, why);
     }
@@ -187,6 +188,7 @@ static int usage(void)
             "            [-1]               the stream with that seed only\n"
             "            [-k]               at CPL 0, against the interpreter\n"
             "            [-o OPTIONS]       for the backend\n"
+            "            [-p POLICY]        its paging\n"
             "            [-c N]             leave run() every N instructions\n"
             "            [-m INT,SSE,X87]   per cent of each kind\n");
     return 2;
@@ -196,7 +198,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "b:c:n:s:m:o:1k")) >= 0) {
+    while ((c = getopt(argc, argv, "b:c:n:s:m:o:p:1k")) >= 0) {
         switch (c) {
         case 'b':
             o->backend = backend_find(optarg);
@@ -226,6 +228,9 @@ static bool parse_options(struct options *o, int argc, char **argv)
             break;
         case 'o':
             guest_options = optarg;
+            break;
+        case 'p':
+            guest_paging = optarg;
             break;
         default:
             return false;

@@ -77,7 +77,8 @@ static uint64_t run(const struct backend *backend, const char *options,
 {
     char why[REASON_MAX] = "";
     struct machine *m =
-        machine_create_bare_with(backend, RAM_SIZE, false, options, why);
+        machine_create_bare_with(backend, RAM_SIZE, false, NULL, options,
+                                 why);
     struct kicker k = {0};
     struct vm_exit exit;
     pthread_t thread;
