@@ -62,8 +62,9 @@ bool audit_shows_umip(const struct audit_log *log);
  * how many are sensitive without being privileged, their names, malloc'ed. */
 unsigned audit_unprivileged(const struct audit_log *log, char **names);
 
-/* What follows for one backend, in words, malloc'ed. */
+/* What follows for one backend, in words, malloc'ed. user_mode: of bt, its
+ * --bt-user; NULL for the others. */
 char *audit_conclusion(const struct backend *backend,
-                       const struct audit_summary *sum);
+                       const struct audit_summary *sum, const char *user_mode);
 
 #endif

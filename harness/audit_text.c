@@ -3,6 +3,7 @@
 #include "util.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static char *add(char *text, char *more)
 {
@@ -38,14 +39,34 @@ static char *explain_ring3(const struct audit_summary *sum)
                    sum->names[1]);
 }
 
+/* Of bt: what its ring 3 is. */
+static const char *explain_users(const char *user_mode)
+{
+    if (!strcmp(user_mode, "translate"))
+        return " Here it translated the guest's programs, too "
+               "(--bt-user=translate). By default, as in trapmark run, they "
+               "run directly on the CPU, which is faster but keeps less: see "
+               "--bt-user=direct.";
+    return " The guest's kernel ran translated, its programs directly on the "
+           "CPU (--bt-user=direct, the default of trapmark run). There such an "
+           "instruction is the host's to answer: it needs no privilege in ring "
+           "3, so it doesn't trap, and the VMM never hears of it. Every VMM "
+           "that runs user code directly on such a CPU has this gap, the "
+           "paper's binary translator, too: programs hardly ever depend on "
+           "these instructions, and kernels, which do, are translated. "
+           "--bt-user=translate closes it.";
+}
+
 char *audit_conclusion(const struct backend *backend,
-                       const struct audit_summary *sum)
+                       const struct audit_summary *sum, const char *user_mode)
 {
     const unsigned *v = sum->verdicts;
     char *text = xformat("%s (%s): %u of %u tests preserved.", backend->name,
                          backend->summary, v[AUDIT_PRESERVED],
                          sum->made + v[AUDIT_UNKNOWN]);
 
+    if (user_mode)
+        text = add(text, xstrdup(explain_users(user_mode)));
     if (sum->wrong[0])
         text = add(text, explain_ring0(sum));
     if (sum->wrong[1])

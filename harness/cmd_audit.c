@@ -16,6 +16,7 @@
 
 struct audit_options {
     const char *backends, *guest, *initrd;
+    const char *bt_user; /* "direct" or "translate" */
     bool json, verbose;
     unsigned timeout_s;
 };
@@ -30,6 +31,7 @@ struct audited {
 
 struct audit {
     const struct audit_options *options;
+    char *bt_options;
     struct image image;
     struct plan plan;
     struct host_facts host;
@@ -59,6 +61,7 @@ static bool audit_backend(struct audit *a, struct audited *b)
         .seed = 1,
         .tsc_khz = a->host.tsc_khz,
         .timeout_s = a->options->timeout_s,
+        .options = a->bt_options,
         .perf = &no_counters,
         .verbose = a->options->verbose,
         .line = on_line,
@@ -268,6 +271,12 @@ static void print_theory(const struct audit *a, const struct audit_log *all)
     free(text);
 }
 
+/* What the bt column stands for: "direct", "translate"; NULL: not bt's. */
+static const char *user_mode(const struct audit *a, const struct audited *b)
+{
+    return strcmp(b->backend->name, "bt") ? NULL : a->options->bt_user;
+}
+
 static void print_report(const struct audit *a)
 {
     const struct audit_log *all = longest(a);
@@ -279,9 +288,10 @@ static void print_report(const struct audit *a)
     }
     for (size_t i = 0; i < a->count; i++) {
         const struct audited *b = &a->list[i];
-        char *text = b->log.count ? audit_conclusion(b->backend, &b->sum)
-                                  : xformat("%s failed: %s", b->backend->name,
-                                            b->problem);
+        char *text =
+            b->log.count
+                ? audit_conclusion(b->backend, &b->sum, user_mode(a, b))
+                : xformat("%s failed: %s", b->backend->name, b->problem);
 
         print_wrapped(text);
         free(text);
@@ -326,12 +336,14 @@ static json_t *cell_json(const struct audited *b, const struct audit_cell *c)
     return o;
 }
 
-static json_t *backend_json(const struct audited *b)
+static json_t *backend_json(const struct audit *a, const struct audited *b)
 {
     json_t *o = json_object();
     char *text;
 
     result_set_text(o, RF_NAME, b->backend->name);
+    if (user_mode(a, b))
+        result_set_text(o, "bt_user", user_mode(a, b));
     if (*b->problem)
         result_set_text(o, RF_REASON, b->problem);
     if (!b->log.count)
@@ -339,7 +351,7 @@ static json_t *backend_json(const struct audited *b)
     for (int v = AUDIT_PRESERVED; v <= AUDIT_UNKNOWN; v++)
         json_object_set_new(o, audit_verdicts[v],
                             json_integer(b->sum.verdicts[v]));
-    text = audit_conclusion(b->backend, &b->sum);
+    text = audit_conclusion(b->backend, &b->sum, user_mode(a, b));
     result_set_text(o, "conclusion", text);
     free(text);
     return o;
@@ -352,7 +364,7 @@ static void print_json(const struct audit *a)
     for (size_t i = 0; i < a->count; i++) {
         const struct audited *b = &a->list[i];
 
-        json_array_append_new(list, backend_json(b));
+        json_array_append_new(list, backend_json(a, b));
         for (unsigned n = 0; n < b->log.count; n++)
             if (b->log.cells[n].begun)
                 json_array_append_new(cells, cell_json(b, &b->log.cells[n]));
@@ -367,7 +379,7 @@ static void print_json(const struct audit *a)
 
 /* ---- The command -------------------------------------------------------- */
 
-enum { KEY_TIMEOUT = 256, KEY_GUEST, KEY_INITRD };
+enum { KEY_TIMEOUT = 256, KEY_GUEST, KEY_INITRD, KEY_BT_USER };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -383,6 +395,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         break;
     case 'v':
         o->verbose = true;
+        break;
+    case KEY_BT_USER:
+        if (strcmp(arg, "direct") && strcmp(arg, "translate"))
+            cli_usage("--bt-user takes direct or translate, not '%s'", arg);
+        o->bt_user = arg;
         break;
     case KEY_TIMEOUT:
         if (!parse_number(arg, 1, 86400, &n))
@@ -424,6 +441,7 @@ static int finish(struct audit *a, bool whole)
     for (size_t i = 0; i < a->count; i++)
         audit_sum_free(&a->list[i].sum);
     free(a->list);
+    free(a->bt_options);
     plan_free(&a->plan);
     image_close(&a->image);
     return status;
@@ -434,6 +452,10 @@ int cmd_audit(int argc, char **argv)
     static const struct argp_option options[] = {
         {"backends", 'b', "B,..", 0,
          "these backends (default: all that are available)", 1},
+        {"bt-user", KEY_BT_USER, "direct|translate", 0,
+         "bt: how it runs user code, ring 3 (default: translate, which keeps "
+         "the instructions there, too; run's default is direct)",
+         1},
         {"json", 'j', NULL, 0, "as JSON", 1},
         {"timeout", KEY_TIMEOUT, "S", 0,
          "most seconds a guest may take (default: 20)", 2},
@@ -450,7 +472,8 @@ int cmd_audit(int argc, char **argv)
             "which go wrong in silence. What goes wrong is a finding, not a "
             "failure: the exit code is 0.",
     };
-    struct audit_options o = {.timeout_s = DEFAULT_TIMEOUT};
+    struct audit_options o = {.timeout_s = DEFAULT_TIMEOUT,
+                              .bt_user = "translate"};
     struct plan_request request = {.benches = "audit"};
     struct audit a = {.options = &o};
     char why[REASON_MAX];
@@ -460,6 +483,7 @@ int cmd_audit(int argc, char **argv)
         cli_say("%s", why);
         return EXIT_USAGE;
     }
+    a.bt_options = xformat("bt-user=%s", o.bt_user);
     request.backends = o.backends;
     plan_make(&a.plan, &a.image, &request);
     hostfacts_collect(&a.host);

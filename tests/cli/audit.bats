@@ -57,10 +57,30 @@ verdicts() {
     says "should have been cs=0x8"
 }
 
-@test "audit: bt preserves every test of the kernel, which it translates" {
+@test "audit: bt preserves every test where it translates user code, too" {
     available bt || skip "bt isn't available"
     trapmark audit -b bt --json > audit.json
+    [ "$(verdicts bt true | sort | uniq -c | tr -s ' ')" = " 58 preserved" ]
+    [ "$(jq -r '.backends[] | .bt_user' audit.json)" = translate ]
+    run trapmark audit -b bt
+    expect 0
+    unwrap
+    says "58 of 58 tests preserved. Here it translated the guest's programs"
+}
+
+@test "audit: bt with direct execution keeps the kernel, and says what else" {
+    available bt || skip "bt isn't available"
+    trapmark audit -b bt --bt-user=direct --json > audit.json
     [ "$(verdicts bt '.ring == 0' | sort | uniq -c | tr -s ' ')" = " 29 preserved" ]
+    [ "$(verdicts bt '.ring == 3 and .insn == "mov from %cs"')" = "silently wrong" ]
+    run trapmark audit -b bt --bt-user=direct
+    expect 0
+    unwrap
+    says "it needs no privilege in ring 3, so it doesn't trap"
+    says "--bt-user=translate closes it"
+    run trapmark audit --bt-user=no
+    expect 2
+    one_line
 }
 
 @test "audit: an instruction that ends the guest costs only itself" {

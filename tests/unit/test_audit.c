@@ -197,7 +197,7 @@ static void conclusion_says(unsigned count, const char *words, bool yes)
 
     log_.count = count;
     audit_sum(&log_, &sum);
-    text = audit_conclusion(&backend, &sum);
+    text = audit_conclusion(&backend, &sum, NULL);
     if (yes)
         assert_non_null(strstr(text, words));
     else
