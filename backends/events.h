@@ -51,6 +51,13 @@
     EVENT(SHADOW_UNSYNC, "shadow.unsync", "shadow tables left out of sync")    \
     EVENT(SHADOW_SYNC, "shadow.sync", "shadow tables brought in sync")         \
     EVENT(SHADOW_ZAP, "shadow.zap", "shadow page tables dropped")              \
+    EVENT(CR_MODE, "cr.mode", "write of CR0 or CR4, CLTS or LMSW")             \
+    EVENT(CR_READ3, "cr.read3", "read of CR3")                                 \
+    EVENT(CR_WRITE8, "cr.write8", "write of CR8")                              \
+    EVENT(MSR_BASE, "msr.base", "MSR of FS, GS or kernel GS base")             \
+    EVENT(MSR_SYSCALL, "msr.syscall", "STAR, LSTAR, CSTAR or SFMASK")          \
+    EVENT(MSR_APICV, "msr.apicv", "x2APIC MSR, done by a virtual APIC")        \
+    EVENT(MSR_APIC, "msr.apic", "other x2APIC MSR, or the TSC deadline")       \
     EVENT(INSN_RETIRED, "insn.retired", "guest instructions retired")          \
     EVENT(INSN_USER, "insn.user", "of these, at CPL 3")                        \
     EVENT(GUEST_SYSCALL, "guest.syscall", "SYSCALL executed by the guest")     \
@@ -71,6 +78,11 @@ enum tm_event {
 #undef EVENT
     EV_COUNT
 };
+
+/* What only the interpreter counts, of exit.cr and exit.msr: kinds that differ
+ * in whether they exit. */
+#define EV_KIND_FIRST EV_CR_MODE
+#define EV_KIND_LAST EV_MSR_APIC
 
 /* How often each event happened and, where the VMM did the work and measured
  * it, how many TSC ticks it spent. */

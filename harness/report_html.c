@@ -1,5 +1,6 @@
 /* The report's page: one HTML file without anything external. */
 #include "report_html.h"
+#include "report_oracle.h"
 #include "table.h"
 #include "util.h"
 
@@ -286,6 +287,51 @@ static void put_reading(FILE *out, const struct report *r)
     fputs("</dl></details>\n", out);
 }
 
+static void put_sheet(FILE *out, struct sheet *s)
+{
+    fputs("<div class=\"wide\"><table>\n", out);
+    for (unsigned i = 0; i < s->rows; i++) {
+        fputs("<tr>", out);
+        for (unsigned k = 0; k < s->columns; k++) {
+            bool number = s->cell[k][0] == '>';
+            const char *text = s->cell[i * s->columns + k];
+
+            if (!i)
+                html_tagged(out, "<th>", text + number, "</th>");
+            else
+                html_tagged(out, number ? "<td class=\"n\">" : "<td>", text,
+                            "</td>");
+        }
+        fputs("</tr>\n", out);
+    }
+    fputs("</table></div>\n", out);
+    sheet_free(s);
+}
+
+static void put_oracle(FILE *out, const struct report *r)
+{
+    char *summary;
+    struct sheet predicted = report_predicted(r);
+    struct sheet compared = report_compared(r, &summary);
+
+    if (predicted.rows > 1) {
+        fputs("<h2 id=\"oracle\">Exits each technology would take</h2>\n"
+              "<p class=\"soft\">Per operation, from what interp "
+              "counted.</p>\n",
+              out);
+        put_sheet(out, &predicted);
+    }
+    if (compared.rows > 1) {
+        fputs("<h2 id=\"compared\">Exits predicted and counted</h2>\n", out);
+        html_tagged(out,
+                    "<p class=\"soft\">Per operation, without the host's own "
+                    "interrupts; ",
+                    summary, ".</p>\n");
+        put_sheet(out, &compared);
+    }
+    free(summary);
+}
+
 static bool all_ok(const struct report *r)
 {
     for (unsigned i = 0; i < r->nrows; i++)
@@ -335,6 +381,7 @@ void report_html(const struct report *r, const struct report_plots *plots,
     fputs("<h3>Events per operation, by benchmark</h3>\n", out);
     for (unsigned b = 0; b < r->nbenches; b++)
         put_bench_events(out, r, b);
+    put_oracle(out, r);
     if (!all_ok(r)) {
         fputs("<h2 id=\"missing\">Not measured</h2>\n<div class=\"wide\">"
               "<table><tr><th>status</th><th>reason</th><th>rows</th></tr>\n",

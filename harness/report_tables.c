@@ -1,5 +1,6 @@
 /* The report's tables on a terminal or in a pipe. */
 #include "report.h"
+#include "report_oracle.h"
 #include "table.h"
 #include "util.h"
 
@@ -141,6 +142,43 @@ static void print_warning(void *opaque, const char *text, const char *advice,
         fprintf(s->out, "    advice: %s\n", advice);
 }
 
+static void print_sheet(struct sheet *s, FILE *out)
+{
+    char **headings = xcalloc(s->columns + 1, sizeof(*headings));
+    struct table *t;
+
+    memcpy(headings, s->cell, s->columns * sizeof(*headings));
+    t = table_new((const char *const *)headings);
+    for (unsigned i = 1; i < s->rows; i++)
+        table_row(t, (const char *const *)s->cell + i * s->columns);
+    table_print(t, out);
+    table_free(t);
+    free(headings);
+    sheet_free(s);
+}
+
+static void print_oracle(const struct report *r, FILE *out)
+{
+    char *summary;
+    struct sheet predicted = report_predicted(r);
+    struct sheet compared = report_compared(r, &summary);
+
+    if (predicted.rows > 1) {
+        fputs("\nExits per operation that each technology would take, from "
+              "what interp counted\n",
+              out);
+        print_sheet(&predicted, out);
+    }
+    if (compared.rows > 1) {
+        fprintf(out,
+                "\nExits per operation, predicted and counted (without the "
+                "host's own interrupts)\n%s\n",
+                summary);
+        print_sheet(&compared, out);
+    }
+    free(summary);
+}
+
 void report_tables(const struct report *r, FILE *out)
 {
     struct section missing = {.out = out, .title = "Not measured"};
@@ -154,6 +192,7 @@ void report_tables(const struct report *r, FILE *out)
         suite_table(r, s, false, out);
         suite_table(r, s, true, out);
     }
+    print_oracle(r, out);
     for (unsigned i = 0; i < r->nrows; i++)
         noisy |= r->rows[i].noisy;
     if (noisy)

@@ -88,6 +88,7 @@ static void mov_to_cr(struct icpu *c, const struct insn *i)
     count(c, EV_EXIT_CR);
     switch (i->rm) {
     case 0:
+        count(c, EV_CR_MODE);
         ok = write_cr0(c, v);
         break;
     case 2:
@@ -97,9 +98,11 @@ static void mov_to_cr(struct icpu *c, const struct insn *i)
         ok = write_cr3(c, v);
         break;
     case 4:
+        count(c, EV_CR_MODE);
         ok = write_cr4(c, v);
         break;
     default:
+        count(c, EV_CR_WRITE8);
         ok = write_cr8(c, v);
     }
     if (ok)
@@ -122,6 +125,7 @@ static void mov_from_cr(struct icpu *c, const struct insn *i)
         v = c->cr2;
         break;
     case 3:
+        count(c, EV_CR_READ3);
         v = c->cr3;
         break;
     case 4:
@@ -189,6 +193,7 @@ static void clts(struct icpu *c, const struct insn *i)
     if (!privileged(c))
         return;
     count(c, EV_EXIT_CR);
+    count(c, EV_CR_MODE);
     c->cr0 &= ~CR0_TS;
     mem_update_mode(c);
     done(c, i);
@@ -246,6 +251,7 @@ static void lmsw(struct icpu *c, const struct insn *i)
         v = R16(i->reg);
     }
     count(c, EV_EXIT_CR);
+    count(c, EV_CR_MODE);
     c->cr0 = (c->cr0 & ~0xeull) | (v & 0xf);
     mem_update_mode(c);
     done(c, i);

@@ -164,6 +164,25 @@ static bool write_msr(struct icpu *c, uint32_t msr, uint64_t v)
     }
 }
 
+/* Which kind of MSR, for those who count what exits. x2APIC's registers are at
+ * 0x800: a virtual APIC completes reads, but for the current count (0x39), and
+ * writes of TPR, EOI and self-IPI. */
+static void count_kind(struct icpu *c, uint32_t msr, bool write)
+{
+    bool completes = write ? msr == 0x808 || msr == 0x80b || msr == 0x83f
+                           : msr != 0x839;
+
+    count(c, EV_EXIT_MSR);
+    if (msr == MSR_FS_BASE || msr == MSR_GS_BASE || msr == MSR_KERNEL_GS_BASE)
+        count(c, EV_MSR_BASE);
+    else if (msr >= MSR_STAR && msr <= MSR_SFMASK)
+        count(c, EV_MSR_SYSCALL);
+    else if (msr >> 8 == 8)
+        count(c, completes ? EV_MSR_APICV : EV_MSR_APIC);
+    else if (msr == MSR_TSC_DEADLINE)
+        count(c, EV_MSR_APIC);
+}
+
 void insn_rdmsr(struct icpu *c, const struct insn *i)
 {
     uint64_t v;
@@ -171,7 +190,7 @@ void insn_rdmsr(struct icpu *c, const struct insn *i)
     sync_before(c, i);
     if (!privileged(c))
         return;
-    count(c, EV_EXIT_MSR);
+    count_kind(c, (uint32_t)c->gpr[RCX], false);
     if (!read_msr(c, (uint32_t)c->gpr[RCX], &v))
         return raise_error(c, NULL, VEC_GP, 0);
     c->gpr[RAX] = (uint32_t)v;
@@ -186,7 +205,7 @@ void insn_wrmsr(struct icpu *c, const struct insn *i)
     sync_before(c, i);
     if (!privileged(c))
         return;
-    count(c, EV_EXIT_MSR);
+    count_kind(c, (uint32_t)c->gpr[RCX], true);
     if (!write_msr(c, (uint32_t)c->gpr[RCX], v))
         return raise_error(c, NULL, VEC_GP, 0);
     done(c, i);

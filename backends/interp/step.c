@@ -60,8 +60,11 @@ static int load(struct interp_stepper *s, const struct x86_state *state)
 
 /* And give it back. */
 static void store(struct interp_stepper *s, struct x86_state *state,
-                  const struct event_counters *before)
+                  struct event_counters *before)
 {
+    /* The owner does some of these itself: they would be but a part. */
+    for (int e = EV_KIND_FIRST; e <= EV_KIND_LAST; e++)
+        before->count[e] = s->cpu.vm.events.count[e];
     backend_interp.get_state(&s->cpu.vm, state);
     s->owner->retired = s->cpu.vm.retired;
     event_accumulate(&s->owner->events, before, &s->cpu.vm.events);
