@@ -1,6 +1,7 @@
 /* The report's page: one HTML file without anything external. */
 #include "report_html.h"
 #include "report_oracle.h"
+#include "report_tradeoff.h"
 #include "table.h"
 #include "util.h"
 
@@ -374,6 +375,11 @@ void report_html(const struct report *r, const struct report_plots *plots,
                 "median and 95 %% interval.</p>\n",
                 report_unit_long(r));
         put_plots(out, plots, s);
+        if (!strcmp(s, "tradeoff")) {
+            fputs("<ul>\n", out);
+            tradeoff_say(r, put_sentence, out);
+            fputs("</ul>\n", out);
+        }
         put_suite(out, r, s);
     }
     fputs("<h2 id=\"events\">Exits, faults and time in the VMM</h2>\n", out);

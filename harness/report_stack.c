@@ -130,13 +130,30 @@ static bool get_split(const struct report_row *row, struct stack *stack)
     return true;
 }
 
+/* Suites of grids: with every point the picture would be too long to read. */
+static bool is_grid(const struct report_bench *b)
+{
+    return !strcmp(b->suite, "paging") || !strcmp(b->suite, "tradeoff");
+}
+
+static void note_grids(const struct report *r, struct text *notes)
+{
+    for (unsigned b = 0; b < r->nbenches; b++) {
+        if (!is_grid(&r->benches[b]))
+            continue;
+        text_add(notes, "Left out: the suites paging and tradeoff, with a row "
+                        "for each point of their grids.\n");
+        return;
+    }
+}
+
 static bool get(const struct stacks *p, unsigned bench, unsigned series,
                 struct stack *stack)
 {
     const struct report_row *row = report_ok(p->r, bench, series);
 
     memset(stack, 0, sizeof(*stack));
-    return row && p->get(row, stack);
+    return row && !is_grid(&p->r->benches[bench]) && p->get(row, stack);
 }
 
 /* The largest total of a benchmark; 0: it has no bars. */
@@ -337,7 +354,7 @@ int tsv_exits(const struct report *r, const char *suite, const char *prefix,
     double value;
 
     for (unsigned b = 0; b < r->nbenches; b++)
-        if (largest(&p, b) <= 0)
+        if (!is_grid(&r->benches[b]) && largest(&p, b) <= 0)
             text_list(&none, "%s", r->benches[b].label);
     for (unsigned s = 0; s < r->nseries; s++) {
         bool counted = false;
@@ -361,6 +378,7 @@ int tsv_exits(const struct report *r, const char *suite, const char *prefix,
              "Unattributed: in the total that the VMM counts, but of "
              "a kind it doesn't tell. Events that it met while emulating "
              "are no exits. The number is the sum.\n");
+    note_grids(r, &notes);
     tsv_note_kvm(r, &notes);
     return write_stacks(&p, prefix, &notes, sizes);
 }
@@ -401,6 +419,7 @@ int tsv_split(const struct report *r, const char *suite, const char *prefix,
     text_add(&notes, "Run loop: inside the backend; for kvm that includes "
                      "KVM's own work in the host kernel. The control loop is "
                      "included. The number is the whole, per operation.\n");
+    note_grids(r, &notes);
     tsv_note_kvm(r, &notes);
     return write_stacks(&p, prefix, &notes, sizes);
 }

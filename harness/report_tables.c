@@ -1,6 +1,7 @@
 /* The report's tables on a terminal or in a pipe. */
 #include "report.h"
 #include "report_oracle.h"
+#include "report_tradeoff.h"
 #include "table.h"
 #include "util.h"
 
@@ -193,6 +194,7 @@ void report_tables(const struct report *r, FILE *out)
         suite_table(r, s, true, out);
     }
     print_oracle(r, out);
+    tradeoff_tables(r, out);
     for (unsigned i = 0; i < r->nrows; i++)
         noisy |= r->rows[i].noisy;
     if (noisy)

@@ -27,13 +27,14 @@ stats data.'.panels.tsv' using \
 
 name_length = 0
 series_length = 0
+text_length = 0
 stats labels using (name_length = max(name_length, strlen(strcol(3))), \
-    series_length = max(series_length, strlen(strcol(4))), 0) nooutput
+    series_length = max(series_length, strlen(strcol(4))), \
+    text_length = max(text_length, strlen(strcol(6))), 0) nooutput
 series_width = 14. + 6.6 * series_length
 label_width = 14. + 7.6 * name_length + series_width
 set lmargin at screen label_width / page_width
-set rmargin at screen (page_width - 90.) / page_width
-set format x '%g'
+set rmargin at screen (page_width - max(90., 20. + 6.2 * text_length)) / page_width
 
 do for [p = 1:panels] {
     top = body_top + panel_top[p] * row_height + (p - 1) * panel_gap + 12
@@ -42,6 +43,7 @@ do for [p = 1:panels] {
     set xrange [0 : panel_max[p]]
     set yrange [panel_rows[p] : 0]
     set xlabel xlabel offset 0,0.4
+    set format x (panel_max[p] < 10000 ? '%g' : '%.0s%c')
     if (p > 1) { unset object; unset label }
     plot for [i = 1:keys] bars using \
             (int($1) == p - 1 && int($3) == i - 1 ? $4 : NaN):2:4:5: \

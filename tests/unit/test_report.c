@@ -1,61 +1,9 @@
 /* Tests the report: the model, what it derives, the data of the plots. */
+#include "report_fixture.h"
+
 #include "harness/report_html.h"
-#include "harness/report_tsv.h"
-#include "harness/util.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define MAX_FILES 2
-
-static char dir[] = "/tmp/test-report-XXXXXX";
-
-/* Writes a result file around the rows; the caller frees the path. */
-static char *write_warned(const char *name, const char *runs,
-                          const char *warnings)
-{
-    char *path = xformat("%s/%s", dir, name);
-    FILE *f = fopen(path, "w");
-
-    assert_non_null(f);
-    fprintf(f,
-            "{\"schema\":\"trapmark-results/1\",\"tool\":{},\"host\":{},"
-            "\"config\":{\"backends\":[\"native\",\"kvm\",\"interp\"],"
-            "\"benchmarks\":[\"sort\",\"in\",\"out\"]},"
-            "\"runs\":[%s],\"warnings\":[%s]}",
-            runs, warnings);
-    assert_int_equal(fclose(f), 0);
-    return path;
-}
-
-static char *write_file(const char *name, const char *runs)
-{
-    return write_warned(name, runs, "");
-}
-
-/* An ok row; its interval is always 0.9 to 1.1. */
-#define OK(suite, bench, backend, median, more)                               \
-    "{\"suite\":\"" suite "\",\"bench\":\"" bench "\",\"backend\":\"" backend \
-    "\",\"status\":\"ok\",\"unit\":\"ticks\",\"ticks_per_op\":{"              \
-    "\"median\":" #median ",\"mad\":0,\"min\":0,\"ci95\":[0.9,1.1]}" more "}"
-#define LOST(bench, backend, status, reason)                              \
-    "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"" backend \
-    "\",\"status\":\"" status "\",\"reason\":\"" reason "\"}"
-
-static void load(struct report *r, const char *runs)
-{
-    char why[REASON_MAX] = "";
-    char *path = write_file("r.json", runs);
-
-    if (report_load(r, &path, 1, why))
-        fail_msg("%s", why);
-    free(path);
-}
 
 static void refuse(const char *runs, const char *expected)
 {
@@ -70,20 +18,6 @@ static void refuse(const char *runs, const char *expected)
     assert_null(strchr(why, '\n'));
     report_free(&r);
     free(path);
-}
-
-/* A file as text; the caller frees it. */
-static char *read_tsv(const char *prefix, const char *name)
-{
-    char why[REASON_MAX];
-    char *path = xformat("%s.%s.tsv", prefix, name);
-    size_t len;
-    char *text = file_read(path, &len, why);
-
-    if (!text)
-        fail_msg("%s", why);
-    free(path);
-    return text;
 }
 
 static void test_order(void **state)
@@ -171,12 +105,27 @@ static void test_variants(void **state)
     struct report r;
 
     (void)state;
-    load(&r,
-         OK("micro", "in", "bt", 1,
-            ",\"params\":{\"bt-adaptive\":\"on\",\"size\":\"1\"}") ","
-         OK("micro", "in", "bt", 2,
-            ",\"params\":{\"bt-adaptive\":\"off\",\"size\":\"1\"}") ","
-         OK("micro", "in", "interp", 3, ",\"params\":{\"size\":\"1\"}"));
+    load(
+        &r,
+        OK("micro", "in", "bt", 1, ",\"params\":{\"bt-adaptive\":\"on\",\"size\":\"1\"}") "," OK(
+            "micro", "in", "bt", 2,
+            ",\"params\":{\"bt-adaptive\":\"off\",\"size\":\"1\"}") "," OK("mic"
+                                                                           "ro",
+                                                                           "in",
+                                                                           "int"
+                                                                           "er"
+                                                                           "p",
+                                                                           3,
+                                                                           ",\""
+                                                                           "par"
+                                                                           "ams"
+                                                                           "\":"
+                                                                           "{\""
+                                                                           "siz"
+                                                                           "e\""
+                                                                           ":\""
+                                                                           "1\""
+                                                                           "}"));
     assert_int_equal(r.nbenches, 1);
     assert_string_equal(r.benches[0].label, "in size=1");
     assert_int_equal(r.nseries, 3);
@@ -301,11 +250,6 @@ static void test_warnings(void **state)
     free(path);
 }
 
-static void collect_sentence(void *opaque, const char *sentence)
-{
-    text_add(opaque, "%s\n", sentence);
-}
-
 static void test_checksums(void **state)
 {
     struct report r;
@@ -376,66 +320,6 @@ static void test_cost_data(void **state)
     assert_non_null(strstr(text, "out on kvm (-0.50)"));
     free(text);
     assert_int_equal(tsv_cost(&r, "compute", prefix, &sizes), 0);
-    report_free(&r);
-    free(prefix);
-}
-
-#define BT(bench, params, median) \
-    OK("micro", bench, "bt", median, ",\"paging\":\"trace\",\"params\":" params)
-
-/* Only series of the paper's systems and their successors, bt with no other
- * option than its adaptation. */
-static void test_nano_data(void **state)
-{
-    struct report r;
-    struct tsv_sizes sizes = {0};
-    char *prefix = xformat("%s/nano", dir), *text;
-
-    (void)state;
-    load(&r, BT("in", "{\"bt-adaptive\":\"on\"}", 250) ","
-             BT("in", "{\"bt-adaptive\":\"off\"}", 300) ","
-             BT("in", "{\"bt-unit\":\"4\"}", 350) ","
-             OK("micro", "in", "interp", 400, "") ","
-             OK("micro", "out", "kvm", 450, ""));
-    assert_int_equal(tsv_nano(&r, "micro", prefix, &sizes), 2);
-    text = read_tsv(prefix, "bars");
-    assert_string_equal(text, "0\t0.500\t0\t100\t250\t100\t100\t0\t250\n"
-                              "0\t1.500\t1\t100\t300\t100\t100\t0\t300\n");
-    free(text);
-    text = read_tsv(prefix, "notes");
-    assert_non_null(strstr(text, "No figure of: kvm\n"));
-    free(text);
-    report_free(&r);
-    load(&r, OK("micro", "in", "kvm", 250, ""));
-    assert_int_equal(tsv_nano(&r, "micro", prefix, &sizes), 0);
-    report_free(&r);
-    free(prefix);
-}
-
-/* Each series that lacks one mechanism against bt as it is; rows that differ in
- * two options, and benchmarks without a difference, have no bar. */
-static void test_mechanism_data(void **state)
-{
-    struct report r;
-    struct tsv_sizes sizes = {0};
-    char *prefix = xformat("%s/mechanisms", dir), *text;
-
-    (void)state;
-    load(&r, BT("in", "{\"bt-adaptive\":\"on\",\"bt-unit\":\"12\"}", 1) ","
-             BT("in", "{\"bt-adaptive\":\"off\",\"bt-unit\":\"12\"}", 1) ","
-             BT("in", "{\"bt-adaptive\":\"off\",\"bt-unit\":\"4\"}", 9));
-    assert_int_equal(tsv_mechanisms(&r, NULL, prefix, &sizes), 0);
-    /* All intervals are 0.9 to 1.1: only another one tells a difference. */
-    r.rows[1].median = 8;
-    r.rows[1].low = 7;
-    r.rows[1].high = 9;
-    assert_int_equal(tsv_mechanisms(&r, NULL, prefix, &sizes), 1);
-    text = read_tsv(prefix, "bars");
-    assert_non_null(strstr(text, "\t0\t1\t8\t6.36363636\t10\t0\t8.00×\n"));
-    free(text);
-    text = read_tsv(prefix, "keys");
-    assert_string_equal(text, "bt-adaptive\tno adaptation\t0.00\n");
-    free(text);
     report_free(&r);
     free(prefix);
 }
@@ -563,22 +447,6 @@ static void test_schema_events(void **state)
     json_decref(schema);
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    char *command = xformat("rm -r %s", dir);
-    int status = system(command);
-
-    (void)state;
-    free(command);
-    return status;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,8 +462,6 @@ int main(void)
         cmocka_unit_test(test_checksums),
         cmocka_unit_test(test_escaping),
         cmocka_unit_test(test_cost_data),
-        cmocka_unit_test(test_nano_data),
-        cmocka_unit_test(test_mechanism_data),
         cmocka_unit_test(test_exit_data),
         cmocka_unit_test(test_faults_without_exits),
         cmocka_unit_test(test_split_data),

@@ -1,0 +1,218 @@
+/* Tests the data of the report's plots of variants: nanobenchmarks, mechanisms,
+ * the trade-off. */
+#include "report_fixture.h"
+
+#include "harness/report_tradeoff.h"
+
+#define BT(bench, params, median) \
+    OK("micro", bench, "bt", median, ",\"paging\":\"trace\",\"params\":" params)
+
+/* Only series of the paper's systems and their successors, bt with no other
+ * option than its adaptation. */
+static void test_nano_data(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    char *prefix = xformat("%s/nano", dir), *text;
+
+    (void)state;
+    load(&r, BT("in", "{\"bt-adaptive\":\"on\"}", 250) "," BT(
+                 "in", "{\"bt-adaptive\":\"off\"}",
+                 300) "," BT("in", "{\"bt-unit\":\"4\"}",
+                             350) "," OK("micro", "in", "interp", 400,
+                                         "") "," OK("micro", "out", "kvm", 450,
+                                                    ""));
+    assert_int_equal(tsv_nano(&r, "micro", prefix, &sizes), 2);
+    text = read_tsv(prefix, "bars");
+    assert_string_equal(text, "0\t0.500\t0\t100\t250\t100\t100\t0\t250\n"
+                              "0\t1.500\t1\t100\t300\t100\t100\t0\t300\n");
+    free(text);
+    text = read_tsv(prefix, "notes");
+    assert_non_null(strstr(text, "No figure of: kvm\n"));
+    free(text);
+    report_free(&r);
+    load(&r, OK("micro", "in", "kvm", 250, ""));
+    assert_int_equal(tsv_nano(&r, "micro", prefix, &sizes), 0);
+    report_free(&r);
+    free(prefix);
+}
+
+/* Each series that lacks one mechanism against bt as it is; rows that differ in
+ * two options, and benchmarks without a difference, have no bar. */
+static void test_mechanism_data(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    char *prefix = xformat("%s/mechanisms", dir), *text;
+
+    (void)state;
+    load(&r,
+         BT("in", "{\"bt-adaptive\":\"on\",\"bt-unit\":\"12\"}", 1) "," BT(
+             "in", "{\"bt-adaptive\":\"off\",\"bt-unit\":\"12\"}",
+             1) "," BT("in", "{\"bt-adaptive\":\"off\",\"bt-unit\":\"4\"}", 9));
+    assert_int_equal(tsv_mechanisms(&r, NULL, prefix, &sizes), 0);
+    /* All intervals are 0.9 to 1.1: only another one tells a difference. */
+    r.rows[1].median = 8;
+    r.rows[1].low = 7;
+    r.rows[1].high = 9;
+    assert_int_equal(tsv_mechanisms(&r, NULL, prefix, &sizes), 1);
+    text = read_tsv(prefix, "bars");
+    assert_non_null(strstr(text, "\t0\t1\t8\t6.36363636\t10\t0\t8.00×\n"));
+    free(text);
+    text = read_tsv(prefix, "keys");
+    assert_string_equal(text, "bt-adaptive\tno adaptation\t0.00\n");
+    free(text);
+    report_free(&r);
+    free(prefix);
+}
+
+/* A row of the sweep with its interval. */
+#define TRADE(policy, u, s, median, low, high, more)                         \
+    "{\"suite\":\"tradeoff\",\"bench\":\"tradeoff\",\"backend\":\"interp\"," \
+    "\"paging\":\"" policy "\",\"params\":{\"updates\":\"" u                 \
+    "\",\"switches\":\"" s "\",\"touches\":\"64\"},\"status\":\"ok\","       \
+    "\"unit\":\"ticks\",\"ticks_per_op\":{\"median\":" #median               \
+    ",\"mad\":0,\"min\":0,\"ci95\":[" #low "," #high "]}" more "}"
+
+/* trace wins where nothing is written, vtlb and nested elsewhere; at one point
+ * nobody can tell. "none" is the fastest everywhere and no contender. */
+static const char *const trade_rows =
+    TRADE("none", "0", "0", 1, 1, 1, "") "," TRADE("trace", "0", "0", 100, 95, 105, "") "," TRADE("vtlb", "0", "0", 250, 240, 260, "") "," TRADE(
+        "nested",
+        "0", "0",
+        200, 190,
+        210, "") "," TRADE("trace", "16", "0", 900, 850, 950,
+                           "") "," TRADE("vtlb", "16", "0", 300, 290, 310,
+                                         ",\"events\":{\"fault.hidden\":12,"
+                                         "\"walk.refs\":480},"
+                                         "\"event_ticks\":{\"fault.hidden\":"
+                                         "120}") "," TRADE("nested", "16", "0",
+                                                           200, 190, 210,
+                                                           "") "," TRADE("trac"
+                                                                         "e",
+                                                                         "0",
+                                                                         "4",
+                                                                         100,
+                                                                         80,
+                                                                         120,
+                                                                         "") "," TRADE("vtlb",
+                                                                                       "0",
+                                                                                       "4",
+                                                                                       110,
+                                                                                       90,
+                                                                                       130,
+                                                                                       "") "," TRADE("nested",
+                                                                                                     "0",
+                                                                                                     "4",
+                                                                                                     200,
+                                                                                                     190,
+                                                                                                     210,
+                                                                                                     "") "," TRADE("trace",
+                                                                                                                   "16",
+                                                                                                                   "4",
+                                                                                                                   900,
+                                                                                                                   850,
+                                                                                                                   950,
+                                                                                                                   "") "," TRADE("vtlb",
+                                                                                                                                 "16",
+                                                                                                                                 "4",
+                                                                                                                                 150,
+                                                                                                                                 140,
+                                                                                                                                 160,
+                                                                                                                                 "") "," TRADE("nested",
+                                                                                                                                               "16",
+                                                                                                                                               "4",
+                                                                                                                                               300,
+                                                                                                                                               290,
+                                                                                                                                               310,
+                                                                                                                                               "");
+
+static void test_tradeoff(void **state)
+{
+    struct report r;
+    struct tradeoff *maps;
+    struct tradeoff_cell *c;
+    struct text got = {0};
+
+    (void)state;
+    load(&r, trade_rows);
+    assert_int_equal(tradeoff_find(&r, &maps), 1);
+    assert_int_equal(maps->n, 3);
+    assert_string_equal(maps->names[0], "trace");
+    c = tradeoff_at(maps, 0, 0, 0);
+    assert_string_equal(maps->names[c->winner], "trace");
+    assert_string_equal(maps->names[c->second], "nested");
+    assert_float_equal(c->margin, 2, 1e-9);
+    assert_true(c->clear);
+    assert_false(tradeoff_at(maps, 0, 1, 0)->clear);
+    c = tradeoff_at(maps, 1, 1, 0);
+    assert_string_equal(maps->names[c->winner], "vtlb");
+    tradeoff_free(maps, 1);
+
+    tradeoff_say(&r, collect_sentence, &got);
+    assert_non_null(strstr(
+        got.text, "trace wins 1 (within updates 0, switches 0; at most 2.00 "
+                  "times cheaper than nested, at updates 0, switches 0, "
+                  "touches 64)"));
+    assert_non_null(strstr(got.text, "1 is too close to tell."));
+    assert_non_null(strstr(got.text, "with touches 64 it pays from updates 16 "
+                                     "on at switches 0, nowhere at switches "
+                                     "4."));
+    assert_non_null(strstr(got.text, "no row of kvm with nested paging"));
+    free(got.text);
+    report_free(&r);
+}
+
+static void test_tradeoff_data(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    char *prefix = xformat("%s/map", dir), *text;
+
+    (void)state;
+    load(&r, trade_rows);
+    assert_int_equal(tsv_map(&r, "tradeoff", prefix, &sizes), 1);
+    assert_int_equal(sizes.keys, 3);
+    text = read_tsv(prefix, "cells");
+    assert_string_equal(text, "0\t0\t0\t0\t1\t2.00×\n"
+                              "0\t1\t0\t1\t1\t1.50×\n"
+                              "0\t0\t1\t0\t0\t1.10×\n"
+                              "0\t1\t1\t2\t1\t2.00×\n");
+    free(text);
+    text = read_tsv(prefix, "borders");
+    assert_string_equal(text, "0\t0.5\t-0.5\t0\t1\n"
+                              "0\t0.5\t0.5\t0\t1\n"
+                              "0\t0.5\t0.5\t1\t0\n");
+    free(text);
+    memset(&sizes, 0, sizeof(sizes));
+    assert_int_equal(tsv_cuts(&r, "tradeoff", prefix, &sizes), 2);
+    assert_int_equal(sizes.keys, 2);
+    text = read_tsv(prefix, "labels");
+    /* switches 0 at updates 16: vtlb's own counts behind its time. */
+    assert_non_null(strstr(text, "\tvtlb\t300\t300: 12 hidden, 480 refs\n"));
+    free(text);
+    text = read_tsv(prefix, "bars");
+    assert_non_null(strstr(text, "\t0\t0\t120\n"));
+    assert_non_null(strstr(text, "\t1\t120\t300\n"));
+    free(text);
+    report_free(&r);
+    /* One policy is no contest. */
+    load(&r, TRADE("trace", "0", "0", 100, 95, 105, ""));
+    assert_int_equal(tsv_map(&r, "tradeoff", prefix, &sizes), 0);
+    assert_int_equal(tsv_cuts(&r, "tradeoff", prefix, &sizes), 0);
+    report_free(&r);
+    free(prefix);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nano_data),
+        cmocka_unit_test(test_mechanism_data),
+        cmocka_unit_test(test_tradeoff),
+        cmocka_unit_test(test_tradeoff_data),
+    };
+
+    return cmocka_run_group_tests_name("report_plots", tests, make_dir,
+                                       remove_dir);
+}
