@@ -47,6 +47,8 @@
     EVENT(TLB_MISS, "tlb.miss", "miss in the interpreter's software TLB")      \
     EVENT(WALK_REFS, "walk.refs", "memory references of TLB misses")           \
     EVENT(WALK_VMM, "walk.vmm", "those of the VMM's own page walks")           \
+    EVENT(SHADOW_FILL, "shadow.fill", "shadow entries made or brought back")   \
+    EVENT(SHADOW_EVICT, "shadow.evict", "times the shadow ran out of room")    \
     EVENT(SHADOW_CREATE, "shadow.create", "shadow page tables made")           \
     EVENT(SHADOW_UNSYNC, "shadow.unsync", "shadow tables left out of sync")    \
     EVENT(SHADOW_SYNC, "shadow.sync", "shadow tables brought in sync")         \

@@ -59,19 +59,17 @@ static void destroy(struct vm *vm)
 static int create(struct vm *vm, char why[REASON_MAX])
 {
     struct bt *bt = (struct bt *)vm;
-    const struct shadow_config config = {
+    struct shadow_config config = {
         .ram = vm->ram,
         .events = &vm->events,
+        .policy = vm->paging,
         .delta = SHADOW_DELTA,
     };
     int err;
 
-    if (vm->paging && strcmp(vm->paging, "shadow") &&
-        strcmp(vm->paging, "trace")) {
-        snprintf(why, REASON_MAX, "bt has no paging policy \"%s\"", vm->paging);
-        return -EINVAL;
-    }
     err = bt_options_parse(bt, vm->options, why);
+    if (!err)
+        err = paging_options_parse(vm->options, &config.options, why);
     if (err)
         return err;
     bt->missed = BT_DIRECTLY;

@@ -93,7 +93,6 @@ struct bt_store {
 struct bt_exit {
     uint8_t kind, mode;
     uint8_t len;    /* of the instruction at pc */
-    bool invlpg;    /* BT_EXIT_STEP: INVLPG of the operand `store` */
     bool simulated; /* BT_EXIT_STEP: because the access kept trapping */
     gva_t pc, target;
     uint32_t patch; /* cache offset of a rel32, 0: none */

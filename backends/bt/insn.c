@@ -139,11 +139,6 @@ enum emitted emit_step(struct emit *e, const struct unit_insn *i)
     uint32_t n = emit_exit_new(e, BT_EXIT_STEP, i->pc, i->pc + i->x.len);
 
     e->bt->exits[n].len = i->x.len;
-    if (i->x.op == ZYDIS_MNEMONIC_INVLPG && e->bt->nstores < BT_STORES_MAX) {
-        e->bt->exits[n].invlpg = true;
-        e->bt->exits[n].store = e->bt->nstores;
-        e->bt->stores[e->bt->nstores++] = (struct bt_store){.mem = i->x.mem};
-    }
     emit_leave(e, n);
     return EMIT_END;
 }

@@ -89,10 +89,10 @@ void bt_follow_post(struct bt *bt)
     ev->ticks[EV_EXIT_IO] = ticks;
 }
 
-static enum verdict finish(struct bt *bt, const struct walk_regs *before,
-                           unsigned cpl, int err)
+static enum verdict finish(struct bt *bt, unsigned cpl, int err)
 {
-    struct walk_regs now = bt_walk_regs(bt);
+    const struct walk_regs now = bt_walk_regs(bt);
+    gva_t gva;
 
     if (err) {
         bt->exit->kind = EXIT_ERROR;
@@ -103,10 +103,21 @@ static enum verdict finish(struct bt *bt, const struct walk_regs *before,
     }
     bt_load_state(bt);
     follow_writes(bt, cpl);
-    if (memcmp(before, &now, sizeof(now))) {
+    switch (interp_stepper_flushed(bt->stepper, &gva)) {
+    case INTERP_FLUSH_PAGE:
+        shadow_invlpg(bt->shadow, gva);
+        bt_revalidate_page(bt, gva);
+        break;
+    case INTERP_FLUSH_CR3:
+        shadow_load_cr3(bt->shadow, &now);
+        bt_revalidate(bt, false);
+        break;
+    case INTERP_FLUSH_ALL:
         shadow_set_regs(bt->shadow, &now);
-        bt_revalidate(bt, before->cr0 != now.cr0 || before->cr4 != now.cr4 ||
-                              before->efer != now.efer);
+        bt_revalidate(bt, true);
+        break;
+    case INTERP_FLUSH_NONE:
+        break;
     }
     if (bt->exit->kind == EXIT_KICKED || bt->exit->kind == EXIT_HLT ||
         bt->exit->kind == EXIT_HLT_DEAD)
@@ -116,7 +127,6 @@ static enum verdict finish(struct bt *bt, const struct walk_regs *before,
 
 static enum verdict step(struct bt *bt)
 {
-    struct walk_regs before = bt_walk_regs(bt);
     uint64_t io = bt->vm.events.count[EV_EXIT_IO];
     unsigned cpl = bt->cpl;
     int err;
@@ -127,14 +137,13 @@ static enum verdict step(struct bt *bt)
     bt->cpu->host.regs.fx = bt->s.fx;
     if (bt->vm.events.count[EV_EXIT_IO] != io)
         bt_follow_post(bt);
-    return finish(bt, &before, cpl, err);
+    return finish(bt, cpl, err);
 }
 
 static enum verdict deliver(struct bt *bt, int vector, bool trap,
                             bool has_error, uint32_t error)
 {
     const struct interp_event event = {vector, trap, has_error, error};
-    struct walk_regs before = bt_walk_regs(bt);
     const struct vm_bus *bus = bt->vm.bus;
     int err;
 
@@ -144,7 +153,7 @@ static enum verdict deliver(struct bt *bt, int vector, bool trap,
     }
     bt_store_state(bt);
     err = interp_deliver(bt->stepper, &bt->s, &event, bt->exit);
-    return finish(bt, &before, 0, err);
+    return finish(bt, 0, err);
 }
 
 /* ---- Traps
@@ -205,7 +214,7 @@ static enum verdict page_fault(struct bt *bt)
 
     if (v == SHADOW_RETRY) {
         /* The registers in host.regs are still those of the access. */
-        ev->ticks[EV_FAULT_HIDDEN] += __rdtsc() - t->begin;
+        ev->ticks[f.event] += __rdtsc() - t->begin;
         return GO_ON;
     }
     bt_precise(bt);
@@ -281,21 +290,11 @@ static enum verdict left_cache(struct bt *bt)
 {
     struct bt_cpu *cpu = bt->cpu;
     struct bt_exit *e = &bt->exits[cpu->exit];
-    struct bt_store *s;
 
     if (cpu->resume) /* a kick: the state is complete */
         return AGAIN;
     switch (e->kind) {
     case BT_EXIT_STEP:
-        if (e->invlpg) {
-            s = &bt->stores[e->store];
-            bt_revalidate_page(
-                bt, (s->mem.base == X86_NOREG ? 0 : cpu->gpr[s->mem.base]) +
-                        (s->mem.index == X86_NOREG
-                             ? 0
-                             : cpu->gpr[s->mem.index] << s->mem.scale) +
-                        (uint64_t)s->mem.disp);
-        }
         return e->simulated ? step_simulated(bt, e) : step(bt);
     case BT_EXIT_STORE:
         return step_simulated(bt, e);

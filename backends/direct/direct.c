@@ -65,19 +65,16 @@ static void destroy(struct vm *vm)
 static int create(struct vm *vm, char why[REASON_MAX])
 {
     struct direct *d = (struct direct *)vm;
-    const struct shadow_config config = {
+    struct shadow_config config = {
         .ram = vm->ram,
         .events = &vm->events,
+        .policy = vm->paging,
         .kernel_exec = true,
     };
-    int err;
+    int err = paging_options_parse(vm->options, &config.options, why);
 
-    if (vm->paging && strcmp(vm->paging, "shadow") &&
-        strcmp(vm->paging, "trace")) {
-        snprintf(why, REASON_MAX, "direct has no paging policy \"%s\"",
-                 vm->paging);
-        return -EINVAL;
-    }
+    if (err)
+        return err;
     d->stepper = interp_stepper_create(vm, why);
     if (!d->stepper)
         return -ENOMEM;

@@ -20,11 +20,21 @@ static int finish(struct direct *d, unsigned cpl, int err,
                   const struct vm_exit *exit)
 {
     const struct walk_regs regs = direct_walk_regs(d);
+    gva_t gva;
 
     if (err)
         return err;
     follow_writes(d, cpl);
-    shadow_set_regs(d->shadow, &regs);
+    switch (interp_stepper_flushed(d->stepper, &gva)) {
+    case INTERP_FLUSH_PAGE:
+        shadow_invlpg(d->shadow, gva);
+        break;
+    case INTERP_FLUSH_CR3:
+        shadow_load_cr3(d->shadow, &regs);
+        break;
+    default:
+        shadow_set_regs(d->shadow, &regs);
+    }
     return exit->kind != EXIT_KICKED;
 }
 

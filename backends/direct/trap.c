@@ -88,7 +88,7 @@ static int page_fault(struct direct *d, struct vm_exit *exit)
     switch (shadow_fault(d->shadow, &regs, direct_cpl(d), t->address, t->error,
                          &f)) {
     case SHADOW_RETRY:
-        d->vm.events.ticks[EV_FAULT_HIDDEN] += __rdtsc() - t->begin;
+        d->vm.events.ticks[f.event] += __rdtsc() - t->begin;
         return 0;
     case SHADOW_GUEST:
         d->st.cr2 = f.gva;

@@ -135,6 +135,8 @@ struct icpu {
      * takes the slow path. */
     struct interp_write *log;
     unsigned logged;
+    uint8_t flushed; /* enum interp_flush, since the stepper began */
+    gva_t flushed_page;
     const char *failed; /* EXIT_EMULATION: why */
     uint8_t failed_len;
     struct paging *paging; /* NULL: the plain software TLB */

@@ -38,6 +38,7 @@ static void tlb_reset(struct tlb *t, unsigned idx)
 void tlb_flush(struct icpu *c, bool globals)
 {
     c->vm.events.count[EV_TLB_FLUSH]++;
+    c->flushed = globals ? INTERP_FLUSH_ALL : INTERP_FLUSH_CR3;
     for (unsigned k = 0; k < 2; k++) {
         struct tlb *t = &c->tlbs[k];
         unsigned kept = 0;
@@ -65,6 +66,8 @@ static uint64_t any_tag(const struct tlb_entry *e)
 
 void tlb_flush_page(struct icpu *c, gva_t va)
 {
+    c->flushed = INTERP_FLUSH_PAGE;
+    c->flushed_page = va;
     for (unsigned k = 0; k < 2; k++) {
         struct tlb *t = &c->tlbs[k];
 

@@ -8,24 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int paging_option_on(const char *options, const char *key, bool *on,
-                     char why[REASON_MAX])
-{
-    size_t len = strlen(key);
-
-    for (const char *o = options; o && *o; o += strcspn(o, ",")) {
-        o += *o == ',';
-        if (strncmp(o, key, len) || o[len] != '=')
-            continue;
-        *on = !strncmp(o + len + 1, "on", 2);
-        if (!*on && strncmp(o + len + 1, "off", 3)) {
-            snprintf(why, REASON_MAX, "%s is on or off", key);
-            return -EINVAL;
-        }
-    }
-    return 0;
-}
-
 /* ---- none -------------------------------------------------------------
  *
  * The guest's own walk. With a walk cache it is what the bare CPU does; without
@@ -40,11 +22,9 @@ static int none_slot(void *opaque, gpa_t at, uint64_t **slot, unsigned *refs)
 
 static int none_create(struct icpu *c, struct paging *p, char why[REASON_MAX])
 {
-    bool cache = false;
-    int err = paging_option_on(c->vm.options, "paging-walk-cache", &cache, why);
-
-    if (err || !cache)
-        return err;
+    (void)why;
+    if (!paging_on(p->options.walk_cache, false))
+        return 0;
     p->base = (struct walk_base){c->vm.ram, none_slot, &p->cache,
                                  walk_cache_find, walk_cache_keep};
     c->paging = p;
@@ -82,15 +62,13 @@ static void none_flush_page(struct icpu *c, gva_t va)
 
 static int nested_begin(struct icpu *c, struct paging *p, char why[REASON_MAX])
 {
-    struct nested_config config = {
-        .ram = c->vm.ram, .events = &c->vm.events, .cache = true};
-    int err = paging_option_on(c->vm.options, "paging-nested-large", &config.large,
-                        why);
+    const struct nested_config config = {
+        .ram = c->vm.ram,
+        .events = &c->vm.events,
+        .large = paging_on(p->options.nested_large, false),
+        .cache = paging_on(p->options.walk_cache, true),
+    };
 
-    if (!err)
-        err = paging_option_on(c->vm.options, "paging-walk-cache", &config.cache, why);
-    if (err)
-        return err;
     p->nested = nested_create(&config, why);
     c->paging = p;
     return p->nested ? 0 : -ENOMEM;
@@ -166,7 +144,9 @@ int paging_create(struct icpu *c, char why[REASON_MAX])
     }
     p->policy = policies[k];
     walk_cache_flush(&p->cache);
-    err = p->policy->create(c, p, why);
+    err = paging_options_parse(c->vm.options, &p->options, why);
+    if (!err)
+        err = p->policy->create(c, p, why);
     if (!err && c->paging)
         return 0;
     p->policy->destroy(p);

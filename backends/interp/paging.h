@@ -4,6 +4,7 @@
 
 #include "cpu.h"
 
+#include "../mmu/options.h"
 #include "../x86/walk_cache.h"
 
 /* What makes the guest's translations void. */
@@ -44,6 +45,7 @@ struct paging_policy {
 /* What a policy keeps; of c->paging. */
 struct paging {
     const struct paging_policy *policy;
+    struct paging_options options;
     struct nested *nested;
     struct shadow *shadow;
     struct walk_base base;
@@ -58,11 +60,6 @@ extern const struct paging_policy paging_vtlb, paging_trace, paging_unsync;
  * negative errno with why. c->paging stays NULL for the plain software TLB. */
 int paging_create(struct icpu *c, char why[REASON_MAX]);
 void paging_destroy(struct icpu *c);
-
-/* For create(): *on is changed where the options have the key, whose value is on
- * or off. 0, or -EINVAL with why. */
-int paging_option_on(const char *options, const char *key, bool *on,
-                     char why[REASON_MAX]);
 
 static inline void paging_flush(struct icpu *c, enum paging_flush what)
 {

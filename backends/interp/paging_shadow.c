@@ -120,10 +120,7 @@ static void flush(struct icpu *c, enum paging_flush what)
 
     walk_cache_flush(&c->paging->cache);
     if (what == PAGING_CR3) {
-        uint64_t begin = __rdtsc();
-
         shadow_load_cr3(s, &regs);
-        c->vm.events.ticks[EV_CTX_SWITCH] += __rdtsc() - begin;
         return;
     }
     if (what == PAGING_RESET)
@@ -164,15 +161,11 @@ static int create(struct icpu *c, struct paging *p, char why[REASON_MAX])
         .ram = c->vm.ram,
         .events = &c->vm.events,
         .policy = p->policy->name,
+        .options = p->options,
         .tlb = &tlb,
     };
 
-    bool cache = true;
-    int err = paging_option_on(c->vm.options, "paging-walk-cache", &cache, why);
-
-    if (err)
-        return err;
-    if (cache) {
+    if (paging_on(p->options.walk_cache, true)) {
         p->base.cache = &p->cache;
         p->base.find = walk_cache_find;
         p->base.keep = walk_cache_keep;

@@ -49,13 +49,16 @@ void interp_stepper_destroy(struct interp_stepper *s)
 static int load(struct interp_stepper *s, const struct x86_state *state)
 {
     struct vm *vm = &s->cpu.vm, *owner = s->owner;
+    int err;
 
     vm->deterministic = owner->deterministic;
     vm->trap_exceptions = owner->trap_exceptions;
     vm->retired = owner->retired;
     s->cpu.counted = s->cpu.user_mark = vm->retired;
     s->cpu.logged = 0;
-    return backend_interp.set_state(vm, state);
+    err = backend_interp.set_state(vm, state);
+    s->cpu.flushed = INTERP_FLUSH_NONE; /* that isn't the guest's doing */
+    return err;
 }
 
 /* And give it back. */
@@ -120,6 +123,13 @@ int interp_deliver(struct interp_stepper *s, struct x86_state *state,
     }
     store(s, state, &before);
     return 0;
+}
+
+enum interp_flush interp_stepper_flushed(const struct interp_stepper *s,
+                                         gva_t *gva)
+{
+    *gva = s->cpu.flushed_page;
+    return (enum interp_flush)s->cpu.flushed;
 }
 
 unsigned interp_stepper_writes(const struct interp_stepper *s,

@@ -42,6 +42,16 @@ struct interp_write {
 unsigned interp_stepper_writes(const struct interp_stepper *s,
                                const struct interp_write **list);
 
+/* What the last call above did to the vCPU's translations. */
+enum interp_flush {
+    INTERP_FLUSH_NONE,
+    INTERP_FLUSH_PAGE, /* INVLPG of *gva */
+    INTERP_FLUSH_CR3,  /* MOV to CR3, whatever the value */
+    INTERP_FLUSH_ALL   /* a paging bit of CR0, CR4 or EFER changed */
+};
+enum interp_flush interp_stepper_flushed(const struct interp_stepper *s,
+                                         gva_t *gva);
+
 /* The owner, or a device, wrote this part of RAM behind the stepper's back. */
 void interp_stepper_ram_written(struct interp_stepper *s, gpa_t gpa,
                                 uint64_t len);

@@ -5,22 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Pages looked at around the one that faulted, a power of two. They aren't
- * populated: that costs the host about a thousand ticks a page, a fault of its
- * own on the few that are used costs less. */
-#define AROUND_SMALL 64
-#define AROUND_LARGE 64
-
-/* Where a translation comes from. */
-struct path {
-    gpa_t table[4];    /* [level], down to the leaf entry's */
-    unsigned level;    /* of the leaf entry */
-    uint64_t pte, all; /* leaf entry; AND of U and W of the levels above */
-    bool nx;           /* of the levels above */
-};
-
-/* x86_walk has just succeeded for gva. */
-static bool find_path(const struct shadow *s, gva_t gva, struct path *p)
+bool path_find(const struct shadow *s, gva_t gva, struct path *p)
 {
     uint64_t table = s->regs.cr3 & PTE_PHYS;
 
@@ -30,11 +15,13 @@ static bool find_path(const struct shadow *s, gva_t gva, struct path *p)
         const uint64_t *pte = ram_ptr(
             s->cfg.ram, table | (gva >> table_shift(level) & 511) << 3, 8);
 
-        if (!pte)
-            return false; /* tables in no RAM can't be traced */
+        if (!pte || !(*pte & PTE_P))
+            return false;
         p->table[level] = table;
         p->pte = *pte;
         p->level = level;
+        if (level == 3)
+            p->pml4e = *pte;
         if (!level || *pte & PTE_PS)
             return true;
         p->all &= *pte;
@@ -46,7 +33,7 @@ static bool find_path(const struct shadow *s, gva_t gva, struct path *p)
 
 /* Where the fault happened, and for whom the entry is. */
 struct site {
-    uint64_t host;
+    uint64_t key;
     gva_t gva;
     bool kernel; /* kernel window of its own (delta != 0) */
 };
@@ -68,7 +55,7 @@ static unsigned page_flags(const struct shadow *s, const struct site *at,
         flags |= SH_SUPER;
     if (pte & PTE_G && s->regs.cr4 & CR4_PGE)
         flags |= SH_GLOBAL;
-    if (writable && pte & PTE_D && !s->frames[gfn].flags)
+    if (writable && pte & PTE_D && !(s->frames[gfn].flags & FR_PROTECTED))
         flags |= SH_W;
     return nx ? flags : flags | SH_X;
 }
@@ -97,7 +84,7 @@ static bool continues(const struct shadow *s, const struct site *at,
                       unsigned flags)
 {
     uint32_t to = (uint32_t)(gfn + off);
-    const struct sentry *e = entry_find(s, at->host + (uint64_t)off * PAGE);
+    const struct sentry *e = entry_live(s, at->key + (uint64_t)off * PAGE);
     const uint64_t *table;
     uint64_t pte = p->pte;
 
@@ -113,34 +100,77 @@ static bool continues(const struct shadow *s, const struct site *at,
     return neighbour_flags(s, at, p, pte, to) == flags;
 }
 
+/* The tables that the entry derives from; they may be the page itself. */
+static void derive(struct shadow *s, struct region *r, const struct path *p,
+                   uint64_t key)
+{
+    for (unsigned level = p->level; level < 4; level++) {
+        uint64_t size = 512ull << table_shift(level);
+
+        trace_table(s, (uint32_t)(p->table[level] >> 12), level, r,
+                    level == 3 ? 0 : key & ~(size - 1));
+    }
+}
+
+static void note_large(struct region *r, uint64_t key, unsigned level)
+{
+    struct leaf *l = region_leaf(r, key);
+
+    if (l && level)
+        l->large = true;
+    r->large |= level > 1;
+}
+
 static int fill(struct shadow *s, const struct site *at, const struct path *p,
                 uint32_t gfn, unsigned flags)
 {
-    uint64_t span = p->level ? AROUND_LARGE : AROUND_SMALL;
-    int64_t in = at->gva >> 12 & (span - 1), first = 0, last = 0;
+    struct region *r = region_get(s, at->key, p->pml4e);
+    int64_t span = s->cfg.options.fault_around;
+    int64_t in = at->gva >> 12 & (uint64_t)(span - 1), first = 0, last = 0;
     uint64_t from;
     unsigned n;
     int err;
 
-    for (unsigned level = p->level; s->policy->derive && level < 4; level++) {
-        uint64_t size = 512ull << table_shift(level);
-        gva_t base = level == 3 ? 0 : canonical(at->gva & ~(size - 1));
-
-        s->policy->derive(s, (uint32_t)(p->table[level] >> 12), level, base);
-    }
-    /* One of the tables may be the page itself. */
-    if (s->frames[gfn].flags)
+    if (!r)
+        return -ENOMEM;
+    if (s->policy->traces)
+        derive(s, r, p, at->key);
+    if (s->frames[gfn].flags & FR_PROTECTED)
         flags &= ~SH_W;
     while (first > -in && continues(s, at, p, gfn, first - 1, flags))
         first--;
-    while (last + 1 < (int64_t)span - in &&
-           continues(s, at, p, gfn, last + 1, flags))
+    while (last + 1 < span - in && continues(s, at, p, gfn, last + 1, flags))
         last++;
-    from = at->host + (uint64_t)first * PAGE;
+    from = at->key + (uint64_t)first * PAGE;
     n = (unsigned)(last - first + 1);
-    err = entries_map(s, from, n, (uint32_t)(gfn + first), flags);
-    if (!err && flags & SH_SUPER)
+    err = entries_map(s, r, from, n, (uint32_t)(gfn + first), flags);
+    if (err)
+        return err;
+    note_large(r, from, p->level);
+    if (flags & SH_SUPER)
         shadow_seen(s, from, n);
+    return 0;
+}
+
+/* An entry that is known but not live, and its neighbours. */
+static int revive(struct shadow *s, uint64_t key)
+{
+    uint64_t size = s->cfg.options.fault_around * PAGE, low = key & ~(size - 1);
+    const struct sentry *e = entry_find(s, key);
+    unsigned flags = e->flags, before = 0, after = 1;
+    int err;
+
+    while (key - before * PAGE > low && e[-1 - (int)before].flags == flags &&
+           e[-1 - (int)before].gfn + before + 1 == e->gfn)
+        before++;
+    while (key + after * PAGE < low + size && e[after].flags == flags &&
+           e[after].gfn == e->gfn + after)
+        after++;
+    key -= before * PAGE;
+    err = entries_map(s, s->now->region[slot_of(key)], key, before + after,
+                      e->gfn - before, flags);
+    if (!err && flags & SH_SUPER)
+        shadow_seen(s, key, before + after);
     return err;
 }
 
@@ -151,9 +181,9 @@ static void show(struct shadow *s, uint64_t host, unsigned flags)
     uint64_t low = host & ~(512 * PAGE - 1), from = host, to = host + PAGE;
     const struct sentry *e;
 
-    while (from > low && (e = entry_find(s, from - PAGE)) && e->flags == flags)
+    while (from > low && (e = entry_live(s, from - PAGE)) && e->flags == flags)
         from -= PAGE;
-    while (to < low + 512 * PAGE && (e = entry_find(s, to)) &&
+    while (to < low + 512 * PAGE && (e = entry_live(s, to)) &&
            e->flags == flags)
         to += PAGE;
     entries_show(s, from, (unsigned)((to - from) / PAGE));
@@ -164,7 +194,7 @@ static enum shadow_verdict emulate(struct shadow *s, struct shadow_fault *f,
                                    enum shadow_reason reason)
 {
     if (reason == SHADOW_TRACED)
-        s->cfg.events->count[EV_FAULT_TRACE]++;
+        shadow_count(s, EV_FAULT_TRACE, 1);
     f->reason = reason;
     return SHADOW_EMULATE;
 }
@@ -173,7 +203,7 @@ static enum shadow_verdict emulate(struct shadow *s, struct shadow_fault *f,
 static bool locate(const struct shadow *s, unsigned cpl, uint64_t host,
                    struct site *at)
 {
-    at->host = host & ~(PAGE - 1);
+    at->key = host & ~(PAGE - 1);
     at->kernel = s->cfg.delta && cpl < 3 && host >= SHADOW_KERNEL_LOW &&
                  host < SHADOW_KERNEL_HIGH;
     at->gva = at->kernel ? canonical(host - s->cfg.delta) : host;
@@ -190,7 +220,7 @@ static enum shadow_verdict finish(struct shadow *s, int err,
         err = -s->error;
     s->error = 0;
     if (!err) {
-        s->cfg.events->count[EV_FAULT_HIDDEN]++;
+        shadow_count(s, f->event, 1);
         return SHADOW_RETRY;
     }
     if (err == -EPERM || err == -EACCES) /* below vm.mmap_min_addr */
@@ -198,6 +228,17 @@ static enum shadow_verdict finish(struct shadow *s, int err,
     snprintf(f->why, sizeof(f->why), "cannot map guest memory at %#llx: %s",
              (unsigned long long)f->gva, strerror(-err));
     return SHADOW_FAILED;
+}
+
+/* The end of the trace, for a while or for good? */
+static void may_write_table(struct shadow *s, unsigned access, uint32_t gfn,
+                            struct shadow_fault *f)
+{
+    /* User code doesn't write tables: the page became something else. */
+    if (access & WALK_USER)
+        trace_end(s, gfn);
+    else if (s->policy->lift && s->policy->lift(s, gfn))
+        f->event = EV_FAULT_TRACE;
 }
 
 /* What an access that has no entry means. */
@@ -222,21 +263,19 @@ static enum shadow_verdict resolve(struct shadow *s, struct site *at,
     f->gpa = w.gpa;
     if (!ram_ptr(s->cfg.ram, w.gpa & ~(PAGE - 1), PAGE))
         return emulate(s, f, SHADOW_DEVICE);
-    if (!(s->regs.cr0 & CR0_PG) || !find_path(s, at->gva, &p))
+    if (!(s->regs.cr0 & CR0_PG) || !path_find(s, at->gva, &p))
         return emulate(s, f, SHADOW_RIGHTS);
 
     gfn = (uint32_t)(w.gpa >> 12);
-    /* User code doesn't write tables: the page became something else. */
-    if (access & WALK_WRITE && access & WALK_USER &&
-        s->frames[gfn].flags & FR_TRACED)
-        trace_end(s, gfn);
+    if (access & WALK_WRITE && s->frames[gfn].flags & FR_TRACED)
+        may_write_table(s, access, gfn, f);
     flags = page_flags(s, at, &p, p.pte, gfn);
     lacks = (access & WALK_WRITE ? SH_W : 0) | (access & WALK_EXEC ? SH_X : 0);
     lacks &= ~flags;
-    e = entry_find(s, at->host); /* trace_end may have dropped it */
-    if (!lacks && e && e->gfn == gfn && e->flags == flags)
+    e = entry_live(s, at->key); /* a trace's end may have dropped it */
+    if (!lacks && e && e->gfn == gfn && (e->flags & SH_SAME) == flags)
         return emulate(s, f, SHADOW_RIGHTS); /* it should have worked */
-    if (lacks & SH_W && s->frames[gfn].flags)
+    if (lacks & SH_W && s->frames[gfn].flags & FR_PROTECTED)
         return emulate(s, f,
                        s->frames[gfn].flags & FR_TRACED ? SHADOW_TRACED
                                                         : SHADOW_CODE);
@@ -244,6 +283,19 @@ static enum shadow_verdict resolve(struct shadow *s, struct site *at,
         return emulate(s, f, SHADOW_RIGHTS);
     at->gva &= ~(PAGE - 1);
     return finish(s, fill(s, at, &p, gfn, flags), f);
+}
+
+static void begin(struct shadow_fault *f, gva_t gva)
+{
+    f->gva = gva;
+    f->error = 0;
+    f->event = EV_FAULT_HIDDEN;
+}
+
+static bool rights(const struct sentry *e, unsigned access)
+{
+    return !(access & WALK_WRITE && !(e->flags & SH_W)) &&
+           !(access & WALK_EXEC && !(e->flags & SH_X));
 }
 
 enum shadow_verdict shadow_fault(struct shadow *s, const struct walk_regs *regs,
@@ -259,17 +311,18 @@ enum shadow_verdict shadow_fault(struct shadow *s, const struct walk_regs *regs,
 
     shadow_set_regs(s, regs);
     inside = locate(s, cpl, host, &at);
-    f->gva = at.gva;
-    f->error = 0;
-    e = inside ? entry_find(s, at.host) : NULL;
+    begin(f, at.gva);
+    e = inside ? entry_find(s, at.key) : NULL;
     if (e && e->flags & SH_HIDDEN && cpl < 3) {
-        show(s, at.host, e->flags);
-        if (!(access & WALK_WRITE && !(e->flags & SH_W)) &&
-            !(access & WALK_EXEC && !(e->flags & SH_X)))
+        show(s, at.key, e->flags);
+        if (rights(e, access))
             return finish(s, 0, f);
     }
     if (!gva_canonical(at.gva))
         return SHADOW_OUTSIDE;
+    if (e && !(e->flags & SH_LIVE) && rights(e, access) &&
+        !(cpl == 3 && e->flags & SH_SUPER))
+        return finish(s, revive(s, at.key), f);
     return resolve(s, &at, inside, access, f);
 }
 
@@ -286,25 +339,24 @@ static bool allows(const struct shadow *s, const struct sentry *e,
                                : s->regs.cr4 & CR4_SMAP && !(access & WALK_AC))
             return false;
     }
-    return !(access & WALK_WRITE && !(e->flags & SH_W)) &&
-           !(access & WALK_EXEC && !(e->flags & SH_X));
+    return rights(e, access);
 }
 
 enum shadow_verdict shadow_access(struct shadow *s, gva_t gva, unsigned access,
                                   struct shadow_page *page,
                                   struct shadow_fault *f)
 {
-    struct site at = {.host = key_of(gva) & ~(PAGE - 1), .gva = gva};
-    const struct sentry *e = entry_find(s, at.host);
+    struct site at = {.key = gva & ((1ull << 48) - 1) & ~(PAGE - 1),
+                      .gva = gva};
+    const struct sentry *e = entry_find(s, at.key);
     enum shadow_verdict v;
 
-    f->gva = gva;
-    f->error = 0;
+    begin(f, gva);
     if (!e || !allows(s, e, access)) {
         v = resolve(s, &at, true, access, f);
         if (v != SHADOW_RETRY)
             return v;
-        e = entry_find(s, at.host);
+        e = entry_find(s, at.key);
     }
     page->gpa = (gpa_t)e->gfn << 12 | (gva & (PAGE - 1));
     page->user = !(e->flags & SH_SUPER);

@@ -173,10 +173,9 @@ uint64_t nested_entry(const struct nested *n, gpa_t gpa, unsigned *shift)
     }
 }
 
-static struct walk_base base(struct nested *n,
-                             int (*slot)(void *, gpa_t, uint64_t **,
-                                         unsigned *),
-                             struct walk_cache *cache)
+static struct walk_base
+base(struct nested *n, int (*slot)(void *, gpa_t, uint64_t **, unsigned *),
+     struct walk_cache *cache)
 {
     struct walk_base b = {.opaque = n, .slot = slot};
 

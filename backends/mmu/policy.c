@@ -1,28 +1,85 @@
 /* Shadow policies: what becomes of the guest's tables and of its flushes. */
 #include "internal.h"
 
-/* Keep what hangs on top-level entries that are the same in both tables. */
+/* Tables are traced: entries always agree with them. */
 static void trace_load(struct shadow *s, uint64_t cr3)
 {
-    const uint64_t *old = ram_ptr(s->cfg.ram, s->regs.cr3 & PTE_PHYS, PAGE);
-    const uint64_t *new = ram_ptr(s->cfg.ram, cr3 & PTE_PHYS, PAGE);
-    const uint64_t ignored = PTE_A;
-
-    s->regs.cr3 = cr3;
-    if (!old || !new) {
-        shadow_flush(s);
-        return;
-    }
-    if (old == new)
-        return;
-    for (uint64_t k = 0; k < 512; k++)
-        if ((old[k] ^ new[k]) & ~ignored)
-            shadow_drop_guest(s, canonical(k << 39), 1ull << 39);
-    /* What stays derives from this table now. */
-    trace_table(s, (uint32_t)((cr3 & PTE_PHYS) >> 12), 3, 0);
+    if (s->now->cr3 != cr3)
+        space_switch(s, cr3);
 }
 
-const struct shadow_policy policy_trace = {
-    .derive = trace_table,
+/* Entries are what a TLB would hold. SDM 4.10.4.1: MOV to CR3 invalidates all
+ * but global ones. */
+static void vtlb_load(struct shadow *s, uint64_t cr3)
+{
+    s->now->cr3 = cr3;
+    for (unsigned k = 0; k < 512; k++)
+        if (s->now->region[k])
+            entries_drop_local(s, s->now->region[k]);
+}
+
+/* SDM 4.10.4.1: INVLPG invalidates every entry of the page, whatever its size
+ * was; a large one's entries are all over it. */
+static void vtlb_invlpg(struct shadow *s, gva_t gva)
+{
+    uint64_t key[2], size, from;
+
+    for (unsigned n = keys_of(s, gva, key); n--;) {
+        struct region *r = s->now->region[slot_of(key[n])];
+        const struct leaf *l = r ? region_leaf(r, key[n]) : NULL;
+
+        if (!r)
+            continue;
+        size = r->large ? 1ull << 30 : l && l->large ? 1ull << 21 : PAGE;
+        from = key[n] & ~(size - 1);
+        entries_drop(s, r, from, from + size);
+    }
+}
+
+static void unsync_load(struct shadow *s, uint64_t cr3)
+{
+    trace_resync(s);
+    trace_load(s, cr3);
+}
+
+/* Upper levels are traced: only the page's own PTE may have changed. */
+static void unsync_invlpg(struct shadow *s, gva_t gva)
+{
+    uint64_t key[2];
+    struct path p;
+
+    for (unsigned n = keys_of(s, gva, key); n--;) {
+        const struct sentry *e = entry_find(s, key[n]);
+
+        if (!e)
+            continue;
+        key[n] &= ~(PAGE - 1);
+        if (path_find(s, gva, &p) &&
+            (p.level || entry_agrees(s, key[n], e, p.pte)))
+            continue;
+        entries_drop(s, s->now->region[slot_of(key[n])], key[n], key[n] + PAGE);
+    }
+}
+
+static const struct shadow_policy trace = {
+    .name = "trace",
+    .traces = true,
     .load_cr3 = trace_load,
 };
+
+static const struct shadow_policy vtlb = {
+    .name = "vtlb",
+    .load_cr3 = vtlb_load,
+    .invlpg = vtlb_invlpg,
+};
+
+static const struct shadow_policy unsync = {
+    .name = "unsync",
+    .traces = true,
+    .load_cr3 = unsync_load,
+    .invlpg = unsync_invlpg,
+    .lift = trace_lift,
+};
+
+const struct shadow_policy *const policies[] = {&trace, &vtlb, &unsync, NULL};
+const char *const shadow_policies[] = {"trace", "vtlb", "unsync", NULL};

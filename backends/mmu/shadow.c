@@ -1,4 +1,4 @@
-/* The shadow's life, the guest's registers, and who sees supervisor pages. */
+/* The shadow's life, the guest's registers, code pages. */
 #include "internal.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <x86intrin.h>
 
 #define POOL_LEAVES 32768u  /* 64 GiB of guest memory mapped at a time */
 #define MAPS_RESERVED 1024u /* for everything else in this process */
@@ -60,17 +61,25 @@ static unsigned host_max_maps(void)
     return n > 4 * MAPS_RESERVED ? (n - MAPS_RESERVED) / 4 * 3 : n / 4;
 }
 
-const char *const shadow_policies[] = {"trace", NULL};
-static const struct shadow_policy *const policies[] = {&policy_trace};
-
 static const struct shadow_policy *find_policy(const char *name,
                                                char why[REASON_MAX])
 {
-    for (unsigned k = 0; shadow_policies[k]; k++)
-        if (!name || !strcmp(name, shadow_policies[k]))
+    for (unsigned k = 0; policies[k]; k++)
+        if (!name || !strcmp(name, policies[k]->name))
             return policies[k];
     snprintf(why, REASON_MAX, "shadow paging has no policy \"%s\"", name);
     return NULL;
+}
+
+static int make_spaces(struct shadow *s)
+{
+    unsigned n = s->cfg.options.shadow_cache;
+
+    s->spaces = calloc(n, sizeof(*s->spaces));
+    for (unsigned k = 0; s->spaces && k < n; k++)
+        s->spaces[k].cr3 = ~0ull;
+    s->now = s->spaces;
+    return s->spaces ? 0 : -ENOMEM;
 }
 
 struct shadow *shadow_create(const struct shadow_config *config,
@@ -87,6 +96,10 @@ struct shadow *shadow_create(const struct shadow_config *config,
         s->tlb = *config->tlb;
     s->sink = config->tlb ? &sink_none : &sink_mmap;
     s->policy = find_policy(config->policy, why);
+    if (!s->cfg.options.shadow_cache)
+        s->cfg.options = paging_defaults;
+    if (s->policy && !s->policy->traces)
+        s->cfg.options.shadow_cache = 1;
     s->frames_n = config->ram->size >> 12;
     s->max_maps = config->tlb        ? UINT_MAX
                   : config->max_maps ? config->max_maps
@@ -98,7 +111,7 @@ struct shadow *shadow_create(const struct shadow_config *config,
     }
     s->frames = reserve(s->frames_n * sizeof(*s->frames));
     s->pool = reserve(POOL_LEAVES * sizeof(*s->pool));
-    if (!s->frames || !s->pool) {
+    if (!s->frames || !s->pool || make_spaces(s)) {
         snprintf(why, REASON_MAX, "no memory for the shadow");
         shadow_destroy(s);
         return NULL;
@@ -108,17 +121,21 @@ struct shadow *shadow_create(const struct shadow_config *config,
 
 void shadow_destroy(struct shadow *s)
 {
-    if (s->pool && s->frames)
+    if (s->pool && s->frames && s->spaces)
         shadow_flush(s);
-    for (unsigned t = 0; t < 512; t++) {
-        for (unsigned m = 0; s->top[t] && m < 512; m++)
-            free(s->top[t]->low[m]);
-        free(s->top[t]);
+    while (s->all) {
+        struct region *r = s->all;
+
+        s->all = r->all;
+        for (unsigned m = 0; m < 512; m++)
+            free(r->low[m]);
+        free(r);
     }
     if (s->frames)
         munmap(s->frames, s->frames_n * sizeof(*s->frames));
     if (s->pool)
         munmap(s->pool, POOL_LEAVES * sizeof(*s->pool));
+    free(s->spaces);
     free(s->uses);
     free(s);
 }
@@ -131,48 +148,27 @@ void shadow_host_error(struct shadow *s, int error)
 
 void shadow_flush(struct shadow *s)
 {
-    if (s->sink == &sink_none) {
-        entries_drop(s, 0, 1ull << 48);
-    } else {
-        entries_drop(s, 0, SHADOW_USER_HIGH);
-        entries_drop(s, SHADOW_KERNEL_LOW, SHADOW_KERNEL_HIGH);
-    }
+    for (unsigned k = 0; k < s->cfg.options.shadow_cache; k++)
+        if (&s->spaces[k] != s->now)
+            space_release(s, &s->spaces[k]);
+    for (uint64_t k = 0; k < 512; k++)
+        if (s->now->region[k])
+            entries_drop(s, s->now->region[k], k << 39, (k + 1) << 39);
     s->visible_n = s->recent_n = 0;
     s->visible_lost = false;
 }
 
-static void drop_clipped(struct shadow *s, uint64_t from, uint64_t size,
-                         uint64_t low, uint64_t high)
-{
-    uint64_t to = from + size;
-
-    if (to < from)
-        to = UINT64_MAX;
-    if (from < low)
-        from = low;
-    if (to > high)
-        to = high;
-    if (from < to)
-        entries_drop(s, from, to);
-}
-
-void shadow_drop_guest(struct shadow *s, gva_t gva, uint64_t size)
-{
-    if (size >> 48) {
-        shadow_flush(s);
-        return;
-    }
-    if (s->sink == &sink_none) {
-        entries_drop(s, key_of(gva), key_of(gva) + size);
-        return;
-    }
-    drop_clipped(s, gva, size, 0, SHADOW_USER_HIGH);
-    drop_clipped(s, gva + s->cfg.delta, size, SHADOW_KERNEL_LOW,
-                 SHADOW_KERNEL_HIGH);
-}
-
 /* ---- The guest's registers ------------------------------------------------
  */
+
+unsigned keys_of(const struct shadow *s, gva_t gva, uint64_t key[2])
+{
+    unsigned slot[2], n = slots_of(s, gva >> 39 & 511, slot);
+
+    for (unsigned k = 0; k < n; k++)
+        key[k] = (uint64_t)slot[k] << 39 | (gva & ((1ull << 39) - 1));
+    return n;
+}
 
 void shadow_set_regs(struct shadow *s, const struct walk_regs *regs)
 {
@@ -180,159 +176,26 @@ void shadow_set_regs(struct shadow *s, const struct walk_regs *regs)
     const uint64_t cr4 = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP;
 
     if ((s->regs.cr0 ^ regs->cr0) & cr0 || (s->regs.cr4 ^ regs->cr4) & cr4 ||
-        (s->regs.efer ^ regs->efer) & EFER_NXE) {
+        (s->regs.efer ^ regs->efer) & EFER_NXE)
         shadow_flush(s);
-        s->regs = *regs;
-        return;
-    }
-    if ((s->regs.cr3 ^ regs->cr3) & PTE_PHYS && s->policy->load_cr3)
-        s->policy->load_cr3(s, regs->cr3);
+    if (s->now->cr3 != (regs->cr3 & PTE_PHYS))
+        s->policy->load_cr3(s, regs->cr3 & PTE_PHYS);
     s->regs = *regs;
 }
 
 void shadow_load_cr3(struct shadow *s, const struct walk_regs *regs)
 {
-    if (s->policy->load_cr3)
-        s->policy->load_cr3(s, regs->cr3);
-    s->regs.cr3 = regs->cr3;
+    uint64_t begin = __rdtsc();
+
+    s->policy->load_cr3(s, regs->cr3 & PTE_PHYS);
     shadow_set_regs(s, regs);
+    s->cfg.events->ticks[EV_CTX_SWITCH] += __rdtsc() - begin;
 }
 
 void shadow_invlpg(struct shadow *s, gva_t gva)
 {
     if (s->policy->invlpg)
         s->policy->invlpg(s, gva);
-}
-
-/* ---- Supervisor pages in a shared view -------------------------------------
- */
-
-void shadow_seen(struct shadow *s, uint64_t host, unsigned n)
-{
-    struct run *last = s->visible_n ? &s->visible[s->visible_n - 1] : NULL;
-
-    if (last && last->host + last->n * PAGE == host) {
-        last->n += n;
-        return;
-    }
-    if (s->visible_n == VISIBLE_MAX) {
-        s->visible_lost = true;
-        return;
-    }
-    s->visible[s->visible_n].host = host;
-    s->visible[s->visible_n++].n = n;
-}
-
-/* Move *at to the first page from there on whose flags are as wanted, and
- * return the end of the stretch of such pages; both are end where there is
- * none. */
-static uint64_t stretch(const struct shadow *s, uint64_t *at, uint64_t end,
-                        unsigned mask, unsigned want)
-{
-    const struct sentry *e;
-    uint64_t to;
-
-    while (*at < end &&
-           (!(e = entry_find(s, *at)) || (e->flags & mask) != want))
-        *at += PAGE;
-    for (to = *at; to < end; to += PAGE) {
-        e = entry_find(s, to);
-        if (!e || (e->flags & mask) != want)
-            break;
-    }
-    return to;
-}
-
-static int by_address(const void *a, const void *b)
-{
-    const struct run *x = a, *y = b;
-
-    return x->host < y->host ? -1 : x->host > y->host;
-}
-
-/* Is all of [from, to) hidden already? It may be hidden once more then. */
-static bool hidden_between(const struct shadow *s, uint64_t from, uint64_t to)
-{
-    const unsigned mask = SH_SUPER | SH_HIDDEN;
-
-    if (to > from && to - from > 512 * PAGE)
-        return false;
-    for (; from < to; from += PAGE) {
-        const struct sentry *e = entry_find(s, from);
-
-        if (!e || (e->flags & mask) != mask)
-            return false;
-    }
-    return true;
-}
-
-/* One system call for each stretch of neighbours, whatever their rights. */
-static void hide_all(struct shadow *s)
-{
-    struct run *v = s->visible;
-    unsigned n = 0;
-
-    if (s->visible_lost) {
-        shadow_flush(s);
-        return;
-    }
-    memcpy(s->recent, v, s->visible_n * sizeof(*v));
-    s->recent_n = s->visible_n;
-    qsort(v, s->visible_n, sizeof(*v), by_address);
-    for (unsigned k = 0; k < s->visible_n; k++) {
-        uint64_t end = n ? v[n - 1].host + v[n - 1].n * PAGE : 0;
-
-        if (n && hidden_between(s, end, v[k].host)) {
-            if (v[k].host + v[k].n * PAGE > end)
-                v[n - 1].n = v[k].n + (v[k].host - v[n - 1].host) / PAGE;
-        } else {
-            v[n++] = v[k];
-        }
-    }
-    for (unsigned k = 0; k < n; k++) {
-        uint64_t end = v[k].host + v[k].n * PAGE, at = v[k].host, to;
-
-        for (; (to = stretch(s, &at, end, SH_SUPER, SH_SUPER)) > at; at = to)
-            entries_hide(s, at, to);
-    }
-    s->visible_n = 0;
-}
-
-/* What the last stay in ring 0 used will be used again; now and then start from
- * nothing, to find out what isn't any more. */
-static void show_recent(struct shadow *s)
-{
-    const unsigned mask = SH_SUPER | SH_HIDDEN;
-
-    if (s->stays++ % 16 == 0)
-        return;
-    for (unsigned k = 0; k < s->recent_n; k++) {
-        const struct run *r = &s->recent[k];
-        uint64_t end = r->host + r->n * PAGE, at = r->host, to, stop;
-
-        while ((to = stretch(s, &at, end, mask, mask)) > at) {
-            /* Of one leaf, with the same rights. */
-            stop = leaf_end(at) < to ? leaf_end(at) : to;
-            stop = stretch(s, &at, stop, SH_SAME,
-                           entry_find(s, at)->flags & SH_SAME);
-            entries_show(s, at, (unsigned)((stop - at) / PAGE));
-            shadow_seen(s, at, (unsigned)((stop - at) / PAGE));
-            at = stop;
-        }
-    }
-}
-
-void shadow_set_cpl(struct shadow *s, unsigned cpl)
-{
-    bool was_user = s->cpl == 3, is_user = cpl == 3;
-
-    s->cpl = cpl;
-    if (was_user == is_user || s->cfg.delta)
-        return;
-    if (is_user)
-        hide_all(s);
-    else
-        show_recent(s);
 }
 
 /* ---- Code pages ------------------------------------------------------------
@@ -345,7 +208,7 @@ void shadow_watch_code(struct shadow *s, gpa_t gpa)
     if (gpa >> 12 >= s->frames_n)
         return;
     fr = &s->frames[gpa >> 12];
-    if (!fr->flags)
+    if (!(fr->flags & FR_PROTECTED))
         entries_protect_frame(s, (uint32_t)(gpa >> 12));
     fr->flags |= FR_CODE;
 }

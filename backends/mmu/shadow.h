@@ -5,6 +5,7 @@
 
 #include "../backend.h"
 #include "../x86/walk.h"
+#include "options.h"
 
 /*
  * Policies
@@ -45,9 +46,10 @@
  *   MOV to CR3     its own flush of what isn't global, shadow_load_cr3()
  *   INVLPG         its own flush of that page, shadow_invlpg()
  *   CR0, CR4, EFER its own flush of everything, shadow_set_regs()
- *   a write to a page that shadow_access() gave no write permission for
- *                  the write at f->gpa, then shadow_written(). It may come
- * late, but before any other call of this header.
+ *   a write to a page that shadow_access() gave no write permission for: the
+ *                  write at f->gpa, then shadow_written(); that may come late,
+ *                  but before any other call of this header
+ * Any call may change the vector registers.
  */
 #define SHADOW_USER_HIGH 0x100000000000ull
 #define SHADOW_KERNEL_LOW 0x200000000000ull
@@ -72,6 +74,7 @@ struct shadow_config {
     struct guest_ram *ram;
     struct event_counters *events; /* fault.hidden, fault.trace, walk.vmm */
     const char *policy;            /* NULL: the first of shadow_policies */
+    struct paging_options options; /* all zero: the defaults */
     const struct shadow_tlb *tlb;  /* NULL: mmap; copied */
     uint64_t delta;                /* 0 or SHADOW_DELTA */
     bool kernel_exec;  /* supervisor pages may be executed by the host */
@@ -107,6 +110,8 @@ enum shadow_reason {
 
 struct shadow_fault {
     gva_t gva;
+    enum tm_event event;       /* SHADOW_RETRY: what was counted; the ticks are
+                                  the caller's to count, who knows when it began */
     gpa_t gpa;                 /* SHADOW_EMULATE: of the address itself */
     enum shadow_reason reason; /* SHADOW_EMULATE */
     uint32_t error;            /* SHADOW_GUEST: page-fault error code */
@@ -147,11 +152,12 @@ void *shadow_ptr(const struct shadow *s, uint64_t host, unsigned len,
 
 /* ---- What the guest does ------------------------------------------------- */
 
-/* CR3 or a paging bit of CR0, CR4 or EFER has a new value: any write to those
- * is followed by this or shadow_load_cr3(). Cheap where nothing changed. */
+/* CR3 or a paging bit of CR0, CR4 or EFER has a new value. Cheap where nothing
+ * changed. */
 void shadow_set_regs(struct shadow *s, const struct walk_regs *regs);
 
-/* MOV to CR3 was executed, whatever the value. */
+/* MOV to CR3 was executed, whatever the value. Counts the ticks of ctx.switch.
+ */
 void shadow_load_cr3(struct shadow *s, const struct walk_regs *regs);
 
 /* INVLPG of gva was executed. */

@@ -38,6 +38,7 @@ static void mmap_protect(struct shadow *s, uint64_t key, unsigned n,
 }
 
 const struct shadow_sink sink_mmap = {
+    .switches = true,
     .map = mmap_map,
     .unmap = mmap_unmap,
     .protect = mmap_protect,

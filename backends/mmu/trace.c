@@ -32,37 +32,18 @@ static void use_free(struct shadow *s, uint32_t u)
     s->uses_free = u;
 }
 
-void trace_table(struct shadow *s, uint32_t gfn, unsigned level, gva_t base)
-{
-    struct frame *fr = &s->frames[gfn];
-    uint32_t u;
-
-    for (u = fr->uses; u; u = s->uses[u].next)
-        if (s->uses[u].level == level && s->uses[u].base == base)
-            return;
-    u = use_alloc(s);
-    if (!u) {
-        shadow_host_error(s, ENOMEM);
-        return;
-    }
-    s->uses[u].base = base;
-    s->uses[u].level = (uint8_t)level;
-    s->uses[u].next = fr->uses;
-    fr->uses = u;
-    if (fr->flags & FR_TRACED)
-        return;
-    fr->flags |= FR_TRACED;
-    s->traced++;
-    entries_protect_frame(s, gfn);
-}
-
-/* Does the live address space use the frame in that way? If not, no entry
- * derives from it: whatever unlinked it dropped them. */
+/* Is the frame still used in that way? If not, no entry derives from it:
+ * whatever unlinked it dropped them. */
 static bool linked(const struct shadow *s, uint32_t gfn, const struct use *u)
 {
-    uint64_t table = s->regs.cr3 & PTE_PHYS;
+    uint64_t table;
 
-    for (unsigned level = 3; level > u->level; level--) {
+    if (u->level == 3)
+        return u->space->serial == u->serial && u->space->cr3 >> 12 == gfn;
+    if (u->region->serial != u->serial)
+        return false;
+    table = u->region->pml4e & PTE_PHYS;
+    for (unsigned level = 2; level > u->level; level--) {
         gpa_t at = table | (u->base >> table_shift(level) & 511) << 3;
         const uint64_t *pte = ram_ptr(s->cfg.ram, at, 8);
 
@@ -81,6 +62,20 @@ static void untrace(struct shadow *s, struct frame *fr)
     s->traced--;
 }
 
+/* Everything in that use of the frame goes. */
+static void drop_use(struct shadow *s, const struct use *u)
+{
+    if (u->level == 3 && u->space != s->now) {
+        space_release(s, u->space);
+    } else if (u->level == 3) {
+        for (unsigned k = 0; k < 512; k++)
+            space_detach(s, s->now, k);
+    } else {
+        entries_drop(s, u->region, u->base,
+                     u->base + (512ull << table_shift(u->level)));
+    }
+}
+
 void trace_end(struct shadow *s, uint32_t gfn)
 {
     struct frame *fr = &s->frames[gfn];
@@ -92,13 +87,13 @@ void trace_end(struct shadow *s, uint32_t gfn)
         fr->uses = use.next;
         use_free(s, u);
         if (linked(s, gfn, &use))
-            shadow_drop_guest(s, use.base, 512ull << table_shift(use.level));
+            drop_use(s, &use);
     }
     untrace(s, fr);
 }
 
-/* Is the entry right under this PTE, all levels above being what they were? */
-static bool agrees(const struct shadow *s, const struct sentry *e, uint64_t pte)
+bool entry_agrees(const struct shadow *s, uint64_t key, const struct sentry *e,
+                  uint64_t pte)
 {
     if (!(pte & PTE_P) || !(pte & PTE_A) || (pte & PTE_PHYS) >> 12 != e->gfn)
         return false;
@@ -114,63 +109,49 @@ static bool agrees(const struct shadow *s, const struct sentry *e, uint64_t pte)
         return false;
     if (e->flags & SH_GLOBAL && !(pte & PTE_G))
         return false;
-    return pte & PTE_U || e->flags & SH_SUPER || s->cfg.delta;
+    return pte & PTE_U || e->flags & SH_SUPER ||
+           (s->cfg.delta && key >= SHADOW_KERNEL_LOW);
 }
 
 /* The shadow of one page whose PTE was written. */
-static void update_page(struct shadow *s, gva_t gva, uint64_t pte)
+static void update_page(struct shadow *s, struct region *r, uint64_t key,
+                        uint64_t pte)
 {
-    const struct sentry *e;
+    const struct sentry *e = region_entry(r, key);
 
-    if (!s->cfg.delta) {
-        e = entry_find(s, key_of(gva));
-        if (e && !agrees(s, e, pte))
-            shadow_drop_guest(s, gva, PAGE);
-        return;
-    }
-    if (gva < SHADOW_USER_HIGH) {
-        e = entry_find(s, gva);
-        if (e && (!agrees(s, e, pte) || !(pte & PTE_U)))
-            entries_drop(s, gva, gva + PAGE);
-    }
-    gva += s->cfg.delta;
-    if (gva < SHADOW_KERNEL_LOW || gva >= SHADOW_KERNEL_HIGH)
-        return;
-    e = entry_find(s, gva);
-    if (e && !agrees(s, e, pte))
-        entries_drop(s, gva, gva + PAGE);
+    if (e && !entry_agrees(s, key, e, pte))
+        entries_drop(s, r, key, key + PAGE);
 }
 
-/* Entries [first, last] of a table in use were written. */
-static void update_use(struct shadow *s, uint32_t gfn, const struct use *u,
-                       unsigned first, unsigned last)
+static const uint64_t *frame_table(const struct shadow *s, uint32_t gfn)
 {
-    const uint64_t *table =
-        (const uint64_t *)(s->cfg.ram->host + ((uint64_t)gfn << 12));
-
-    for (unsigned k = first; k <= last; k++) {
-        gva_t gva = canonical(u->base + ((uint64_t)k << table_shift(u->level)));
-
-        if (u->level)
-            shadow_drop_guest(s, gva, 1ull << table_shift(u->level));
-        else
-            update_page(s, gva, table[k]);
-    }
+    return (const uint64_t *)(s->cfg.ram->host + ((uint64_t)gfn << 12));
 }
 
-static void page_written(struct shadow *s, uint32_t gfn, unsigned offset,
-                         unsigned len, unsigned cpl)
+/* Entry k of a table in use was written. */
+static void update_entry(struct shadow *s, uint32_t gfn, const struct use *u,
+                         unsigned k)
 {
-    struct frame *fr = &s->frames[gfn];
-    uint32_t *at = &fr->uses;
+    uint64_t key = u->base + ((uint64_t)k << table_shift(u->level));
+    unsigned slot[2];
 
-    if (!(fr->flags & FR_TRACED))
-        return;
-    /* Tables are written by ring 0, an entry or less at a time. */
-    if (cpl == 3 || (offset & 7) + len > 8) {
-        trace_end(s, gfn);
-        return;
-    }
+    if (u->level == 3)
+        for (unsigned n = slots_of(s, k, slot); n--;)
+            space_detach(s, u->space, slot[n]);
+    else if (u->level)
+        entries_drop(s, u->region, key, key + (1ull << table_shift(u->level)));
+    else
+        update_page(s, u->region, key, frame_table(s, gfn)[k]);
+}
+
+/* Calls of the uses that are still true; the others are forgotten. */
+static void each_use(struct shadow *s, uint32_t gfn, unsigned first,
+                     unsigned last,
+                     void (*each)(struct shadow *s, uint32_t gfn,
+                                  const struct use *u, unsigned k))
+{
+    uint32_t *at = &s->frames[gfn].uses;
+
     while (*at) {
         uint32_t u = *at;
         struct use use = s->uses[u];
@@ -180,9 +161,106 @@ static void page_written(struct shadow *s, uint32_t gfn, unsigned offset,
             use_free(s, u);
             continue;
         }
-        update_use(s, gfn, &use, offset >> 3, (offset + len - 1) >> 3);
+        for (unsigned k = first; k <= last; k++)
+            each(s, gfn, &use, k);
         at = &s->uses[u].next;
     }
+}
+
+/* ---- Out of date ----------------------------------------------------------
+ */
+
+static void protect(struct shadow *s, uint32_t gfn)
+{
+    s->frames[gfn].flags |= FR_TRACED;
+    s->traced++;
+    entries_protect_frame(s, gfn);
+}
+
+bool trace_lift(struct shadow *s, uint32_t gfn)
+{
+    struct frame *fr = &s->frames[gfn];
+
+    if (fr->flags & FR_CODE)
+        return false;
+    for (uint32_t u = fr->uses; u; u = s->uses[u].next)
+        if (s->uses[u].level)
+            return false;
+    if (s->unsync_n == UNSYNC_MAX)
+        trace_resync(s);
+    untrace(s, fr);
+    fr->flags |= FR_UNSYNC;
+    s->unsync[s->unsync_n++] = gfn;
+    shadow_count(s, EV_SHADOW_UNSYNC, 1);
+    return true;
+}
+
+/* The table and its shadow are the same from here on, and stay so. */
+static void resync(struct shadow *s, uint32_t gfn)
+{
+    struct frame *fr = &s->frames[gfn];
+
+    if (!(fr->flags & FR_UNSYNC))
+        return;
+    fr->flags &= (uint8_t)~FR_UNSYNC;
+    each_use(s, gfn, 0, 511, update_entry);
+    if (fr->uses)
+        protect(s, gfn);
+    shadow_count(s, EV_SHADOW_SYNC, 1);
+}
+
+void trace_resync(struct shadow *s)
+{
+    for (unsigned k = 0; k < s->unsync_n; k++)
+        resync(s, s->unsync[k]);
+    s->unsync_n = 0;
+}
+
+void trace_table(struct shadow *s, uint32_t gfn, unsigned level,
+                 struct region *r, uint64_t base)
+{
+    uint32_t serial = level == 3 ? s->now->serial : r->serial, u;
+    struct frame *fr = &s->frames[gfn];
+
+    if (gfn >= s->frames_n)
+        return;
+    for (u = fr->uses; u; u = s->uses[u].next)
+        if (s->uses[u].level == level && s->uses[u].base == base &&
+            s->uses[u].serial == serial)
+            return;
+    u = use_alloc(s);
+    if (!u) {
+        shadow_host_error(s, ENOMEM);
+        return;
+    }
+    if (level == 3)
+        s->uses[u].space = s->now;
+    else
+        s->uses[u].region = r;
+    s->uses[u].base = base;
+    s->uses[u].serial = serial;
+    s->uses[u].level = (uint8_t)level;
+    s->uses[u].next = fr->uses;
+    fr->uses = u;
+    if (fr->flags & FR_UNSYNC && level)
+        resync(s, gfn);
+    if (!(fr->flags & (FR_TRACED | FR_UNSYNC)))
+        protect(s, gfn);
+}
+
+static void page_written(struct shadow *s, uint32_t gfn, unsigned offset,
+                         unsigned len, unsigned cpl)
+{
+    struct frame *fr = &s->frames[gfn];
+
+    if (!(fr->flags & FR_TRACED))
+        return;
+    /* Tables are written by ring 0, an entry or less at a time. */
+    if (cpl == 3 || (offset & 7) + len > 8) {
+        trace_end(s, gfn);
+        return;
+    }
+    each_use(s, gfn, offset >> 3, (offset + len - 1) >> 3, update_entry);
     if (!fr->uses)
         untrace(s, fr);
 }
