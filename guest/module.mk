@@ -62,11 +62,16 @@ $(O)/guest/bin/selftest: $(user_OBJS) $(selftest_OBJS) $(user_LDSCRIPT)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(user_LDFLAGS) -o $@ $(user_OBJS) $(selftest_OBJS)
 
+# Another: programs that crash.
+$(O)/guest/bin/crash: $(user_OBJS) $(call user_obj,guest/user/crash.c) $(user_LDSCRIPT)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(user_LDFLAGS) -o $@ $(filter %.o,$^)
+
 $(O)/guest/mkinitrd: guest/tools/mkinitrd.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(BASE) $(CFLAGS) -I. -o $@ $<
 
-initrd_ELFS = $(workload_ELFS) $(O)/guest/bin/selftest
+initrd_ELFS = $(workload_ELFS) $(addprefix $(O)/guest/bin/,selftest crash)
 $(O)/guest/initrd.cpio: $(O)/guest/mkinitrd $$(initrd_ELFS)
 	$(call say,CPIO,$@)$(O)/guest/mkinitrd $@ $(initrd_ELFS)
 

@@ -34,12 +34,12 @@ static void malformed(struct guest_log *log, const char *what)
 }
 
 /* A guest's text, made fit for a terminal. */
-static void copy_reason(struct guest_log *log, const json_t *line)
+static void copy_reason(char to[REASON_MAX], const json_t *line)
 {
     const char *reason = result_text(line, RF_REASON);
 
-    set_why(log->reason, "%s", reason && *reason ? reason : "no reason given");
-    for (char *p = log->reason; *p; p++)
+    set_why(to, "%s", reason && *reason ? reason : "no reason given");
+    for (char *p = to; *p; p++)
         if (iscntrl((unsigned char)*p))
             *p = ' ';
 }
@@ -104,7 +104,7 @@ static void take_result(struct guest_log *log, const json_t *line)
     if (log->ok)
         take_samples(log, line);
     else
-        copy_reason(log, line);
+        copy_reason(log->reason, line);
 }
 
 void guestlog_line(struct guest_log *log, const char *text, size_t len)
@@ -130,10 +130,13 @@ void guestlog_line(struct guest_log *log, const char *text, size_t len)
         snprintf(log->doing, sizeof(log->doing), "running %s", log->bench);
     } else if (!strcmp(kind, "result")) {
         take_result(log, line);
+    } else if (!strcmp(kind, "crash")) {
+        if (!*log->crash)
+            copy_reason(log->crash, line);
     } else if (!strcmp(kind, "panic")) {
         log->panic = true;
         log->ok = log->skipped = false;
-        copy_reason(log, line);
+        copy_reason(log->reason, line);
     } else if (!strcmp(kind, "bye")) {
         log->bye = true;
     }

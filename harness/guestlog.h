@@ -11,6 +11,7 @@ struct guest_log {
     bool have_result;
     bool ok, skipped;        /* the result's status; neither: failed */
     char reason[REASON_MAX]; /* unless ok; or of a panic or a bad line */
+    char crash[REASON_MAX];  /* the first process that crashed, or "" */
     bool panic;
     uint64_t iterations;
     unsigned count;

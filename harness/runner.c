@@ -310,6 +310,17 @@ static void judge(struct watch *w, int status)
         r->status = ROW_OK;
 }
 
+/* A process that crashed is why a row failed, or hangs, more often than not. */
+static void add_crash(struct watch *w)
+{
+    struct runner_result *r = w->result;
+    size_t len = strlen(r->reason);
+
+    if (*w->log.crash && (r->status == ROW_FAILED || r->status == ROW_TIMEOUT))
+        snprintf(r->reason + len, sizeof(r->reason) - len,
+                 "; a process had crashed: %s", w->log.crash);
+}
+
 /* ---- Starting --------------------------------------------------------- */
 
 static char *command_line(const struct runner_job *job)
@@ -468,6 +479,7 @@ void runner_run(const struct runner_job *job, struct runner_result *result)
         judge_killed(w);
     else
         judge(w, status);
+    add_crash(w);
     if (argv) {
         perf_read(&counters, result->perf);
         result->have_perf = result->perf_whole_process = true;

@@ -104,6 +104,8 @@
  *    "samples":[ticks of each kernel batch],"control":[ticks, same length],
  *    "checksum":"16 hex digits"}                    checksum: workloads only
  *   {"tm":"result","bench":"NAME","status":"skipped|failed","reason":"TEXT"}
+ *   {"tm":"crash","reason":"TEXT"}                  an exception ended a process
+ *                                 that isn't the benchmark's own; it may want that
  *   {"tm":"panic","reason":"TEXT"}                  then TM_EXIT_PANIC
  *   {"tm":"bye"}                                    then TM_EXIT_OK
  *

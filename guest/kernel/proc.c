@@ -241,13 +241,14 @@ void proc_exit(int status)
 
 void proc_kill(uint64_t vector, const char *reason)
 {
-    char text[200];
+    char text[200], escaped[256];
 
     fmt_snprintf(text, sizeof(text), "%s in %s", reason, current->name);
     if (current->is_bench)
         init_bench_died(text);
     else
-        serial_line("process %d: %s", current->pid, text);
+        serial_line("{\"tm\":\"crash\",\"reason\":\"%s\"}",
+                    json_escape(escaped, sizeof(escaped), text));
     proc_exit((int)(0x100 | vector << 16));
 }
 

@@ -84,12 +84,30 @@ static void skipped_is_no_failure(void **state)
     guestlog_free(&log);
 }
 
+/* A crash fails nothing by itself; the first one is kept. */
+static void crashes_are_kept(void **state)
+{
+    struct guest_log log;
+
+    (void)state;
+    guestlog_init(&log, "in");
+    say(&log, "{\"tm\":\"crash\",\"reason\":\"#UD at 0x1\\tin cc\"}");
+    say(&log, "{\"tm\":\"crash\",\"reason\":\"#GP\"}");
+    assert_false(log.have_result || log.panic);
+    assert_string_equal(log.crash, "#UD at 0x1 in cc");
+    say(&log, RESULT "\"ok\",\"iterations\":1,\"samples\":[1],"
+                     "\"control\":[1]}");
+    assert_true(log.ok);
+    guestlog_free(&log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_run),
         cmocka_unit_test(bad_lines_fail_the_row),
         cmocka_unit_test(skipped_is_no_failure),
+        cmocka_unit_test(crashes_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
