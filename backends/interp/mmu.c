@@ -251,6 +251,10 @@ static void copy(uint8_t *to, const uint8_t *from, unsigned len)
 static bool page_fault(struct icpu *c, const struct insn *i, gva_t va,
                        uint32_t error)
 {
+    /* The fault voids what is cached for its address (SDM vol. 3A, 4.10.4.1). */
+    tlb_drop(c, va & PAGE_MASK, PAGE_SIZE);
+    if (c->paging)
+        c->paging->policy->fault(c, va);
     c->cr2 = va;
     raise_error(c, i, VEC_PF, error);
     return false;

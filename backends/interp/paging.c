@@ -58,6 +58,11 @@ static void none_flush_page(struct icpu *c, gva_t va)
     walk_cache_flush(&c->paging->cache);
 }
 
+static void none_fault(struct icpu *c, gva_t va)
+{
+    walk_cache_forget(&c->paging->cache, va);
+}
+
 /* ---- nested ----------------------------------------------------------- */
 
 static int nested_begin(struct icpu *c, struct paging *p, char why[REASON_MAX])
@@ -98,6 +103,11 @@ static void nested_page(struct icpu *c, gva_t va)
     nested_flush(c->paging->nested);
 }
 
+static void nested_fault(struct icpu *c, gva_t va)
+{
+    nested_forget(c->paging->nested, va);
+}
+
 /* ---- The table -------------------------------------------------------- */
 
 static const struct paging_policy
@@ -106,13 +116,15 @@ static const struct paging_policy
                    .destroy = none_destroy,
                    .walk = none_walk,
                    .flush = none_flush,
-                   .flush_page = none_flush_page},
+                   .flush_page = none_flush_page,
+                   .fault = none_fault},
     paging_nested = {.name = "nested",
                      .create = nested_begin,
                      .destroy = nested_end,
                      .walk = nested_miss,
                      .flush = nested_all,
-                     .flush_page = nested_page};
+                     .flush_page = nested_page,
+                     .fault = nested_fault};
 
 static const struct paging_policy *const policies[] = {
     &paging_none, &paging_vtlb, &paging_trace, &paging_unsync, &paging_nested,

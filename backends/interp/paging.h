@@ -35,6 +35,8 @@ struct paging_policy {
     /* After the event, and after the software TLB's own flush. */
     void (*flush)(struct icpu *c, enum paging_flush what);
     void (*flush_page)(struct icpu *c, gva_t va);
+    /* The guest gets a page fault at va: nothing stale may translate it. */
+    void (*fault)(struct icpu *c, gva_t va);
     /* Optional: RAM was written, by the guest where PAGING_ONCE told it to go,
      * or (device) behind its back. */
     void (*written)(struct icpu *c, gpa_t gpa, uint64_t len, bool device);

@@ -80,8 +80,11 @@ static int miss(struct icpu *c, const struct walk_regs *regs, gva_t va,
     charge(ev, hidden, trace, begin);
     switch (v) {
     case SHADOW_RETRY:
-        if (ev->count[EV_FAULT_HIDDEN] != hidden) /* and walked once more */
+        if (ev->count[EV_FAULT_HIDDEN] != hidden) {
+            /* Faults forget, and the access is made once more. */
+            walk_cache_forget(&c->paging->cache, va);
             refs += walk_shadow(c->paging, va);
+        }
         keep_tables(c->paging, va);
         *w = (struct walk_result){
             .gpa = page.gpa,
@@ -137,6 +140,11 @@ static void flush_page(struct icpu *c, gva_t va)
     c->vm.events.ticks[EV_EXIT_INVLPG] += __rdtsc() - begin;
 }
 
+static void fault(struct icpu *c, gva_t va)
+{
+    walk_cache_forget(&c->paging->cache, va);
+}
+
 static void written(struct icpu *c, gpa_t gpa, uint64_t len, bool device)
 {
     struct shadow *s = enter(c);
@@ -189,6 +197,7 @@ static void destroy(struct paging *p)
         .walk = miss,                                                          \
         .flush = flush,                                                        \
         .flush_page = flush_page,                                              \
+        .fault = fault,                                                        \
         .written = written,                                                    \
         .filling = filling,                                                    \
     }

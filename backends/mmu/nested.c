@@ -42,6 +42,11 @@ void nested_flush(struct nested *n)
     walk_cache_flush(&n->by_gva);
 }
 
+void nested_forget(struct nested *n, gva_t gva)
+{
+    walk_cache_forget(&n->by_gva, gva);
+}
+
 /* ---- The second dimension --------------------------------------------- */
 
 static int second_slot(void *opaque, gpa_t at, uint64_t **slot, unsigned *refs)
@@ -151,6 +156,10 @@ int nested_walk(struct nested *n, const struct walk_regs *regs, gva_t gva,
     do {
         err = walk_both(n, regs, gva, access, w, host);
         refs += w->refs;
+        if (err == -EAGAIN) { /* SDM vol. 3C, 28.4.3.1 */
+            walk_cache_forget(&n->by_gpa, n->missing);
+            walk_cache_forget(&n->by_gva, gva);
+        }
     } while (err == -EAGAIN && fill(n, n->missing));
     w->refs = refs;
     return err;

@@ -49,6 +49,9 @@ int nested_walk(struct nested *n, const struct walk_regs *regs, gva_t gva,
  * paging-structure cache (SDM vol. 3A, 4.10.4.1). */
 void nested_flush(struct nested *n);
 
+/* The guest gets a page fault at gva. */
+void nested_forget(struct nested *n, gva_t gva);
+
 /* The second-level entry that maps gpa and the size of its page; 0: none. */
 uint64_t nested_entry(const struct nested *n, gpa_t gpa, unsigned *shift);
 

@@ -34,3 +34,15 @@ void walk_cache_keep(void *opaque, gva_t gva, const struct walk_partial *p)
     e->age = c->age;
     e->p = *p;
 }
+
+void walk_cache_forget(struct walk_cache *c, gva_t gva)
+{
+    uint64_t tag;
+
+    for (unsigned level = 0; level < 3; level++) {
+        struct cached_table *e = entry(c, level, gva, &tag);
+
+        if (e->tag == tag)
+            e->age = 0;
+    }
+}

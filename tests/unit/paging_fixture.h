@@ -48,7 +48,7 @@
 enum stub {
     STUB_READ,  /* logs what it read */
     STUB_WRITE,
-    STUB_RMW,
+    STUB_RMW,      /* writes what was there, and logs it */
     STUB_EXEC,     /* the page begins with UD2 */
     STUB_IMPLICIT, /* the CPU's own read of a descriptor at ldtr.base + 8 */
     STUB_INVLPG,
@@ -71,6 +71,7 @@ __asm__(".pushsection .rodata\n"
         "pushq 8(%r14)\n"
         "pushq (%r14)\n"
         "add $48, %r14\n"
+        "xor %eax, %eax\n"
         "iretq\n"
         "2: hlt\n"
         "paging_ud: push $0\n"
@@ -92,7 +93,7 @@ __asm__(".pushsection .rodata\n"
         "paging_stubs:\n"
         "mov (%rbx), %rax; ud2; .balign 32, 0xcc\n"
         "mov %rcx, (%rbx); ud2; .balign 32, 0xcc\n"
-        "addq $0, (%rbx); ud2; .balign 32, 0xcc\n"
+        "xadd %rax, (%rbx); ud2; .balign 32, 0xcc\n"
         "jmp *%rbx; .balign 32, 0xcc\n"
         "mov $0xf, %eax; mov %eax, %es; ud2; .balign 32, 0xcc\n"
         "invlpg (%rbx); ud2; .balign 32, 0xcc\n"
