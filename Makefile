@@ -122,11 +122,12 @@ libdir  := $(prefix)/lib/trapmark
 datadir := $(prefix)/share/trapmark
 
 install: build ## Install below $(DESTDIR)$(prefix)
-	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(libdir)/guest $(DESTDIR)$(libdir)/native \
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(libdir)/guest $(DESTDIR)$(libdir)/native $(DESTDIR)$(libdir)/lab \
 		$(DESTDIR)$(datadir)/plots $(DESTDIR)$(datadir)/results
 	install -m 755 $(O)/trapmark $(DESTDIR)$(prefix)/bin/
 	install -m 644 $(O)/guest/kernel.elf $(O)/guest/initrd.cpio $(DESTDIR)$(libdir)/guest/
 	install -m 755 $(native_BINS) $(DESTDIR)$(libdir)/native/
+	install -m 755 $(O)/lab/init $(O)/lab/fetch.sh $(DESTDIR)$(libdir)/lab/
 	install -m 644 plots/*.gp $(DESTDIR)$(datadir)/plots/
 	install -m 644 results/schema.json results/paper-2006.json $(DESTDIR)$(datadir)/results/
 

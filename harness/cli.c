@@ -146,3 +146,18 @@ void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(argp, argc, argv, 0, NULL, input);
 }
+
+char *cli_join(int argc, char **argv)
+{
+    char *line = xstrdup(argv[0]);
+
+    for (int i = 1; i < argc; i++) {
+        bool plain =
+            argv[i][0] && !strpbrk(argv[i], " \t\n'\"\\$`*?[]()<>|&;!");
+        char *more = xformat(plain ? "%s %s" : "%s '%s'", line, argv[i]);
+
+        free(line);
+        line = more;
+    }
+    return line;
+}

@@ -18,6 +18,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_lab(int argc, char **argv);
 
 /* argp_parse, with two differences: a wrong option is one line that suggests
  * the nearest, exit code 2; and -h is --help. --help exits with 0. */
@@ -33,6 +34,10 @@ void cli_unknown(const char *what, const char *name, const char *const *names)
 
 /* "trapmark NAME: ..." on stderr, without exit. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The command line as one string, quoted where a shell would need it; to be
+ * asked for before argp reorders argv. malloc'ed. */
+char *cli_join(int argc, char **argv);
 
 /* "NAME" or, once a subcommand runs, "trapmark NAME": argv[0]'s successor. */
 extern const char *cli_name;

@@ -69,7 +69,7 @@ static bool any_ok(const struct report *r)
     for (unsigned i = 0; i < r->nrows; i++)
         if (r->rows[i].status == ROW_OK)
             return true;
-    return false;
+    return r->ncounted > 0;
 }
 
 static int make_report(const struct report *r, const char *dir)

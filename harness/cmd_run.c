@@ -243,22 +243,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-/* The command line as one string, quoted where a shell would need it. */
-static char *join(int argc, char **argv)
-{
-    char *line = xstrdup(argv[0]);
-
-    for (int i = 1; i < argc; i++) {
-        bool plain =
-            argv[i][0] && !strpbrk(argv[i], " \t\n'\"\\$`*?[]()<>|&;!");
-        char *more = xformat(plain ? "%s %s" : "%s '%s'", line, argv[i]);
-
-        free(line);
-        line = more;
-    }
-    return line;
-}
-
 static void check_list(const char *option, const char *list)
 {
     if (list && !list[strspn(list, ",")])
@@ -356,7 +340,7 @@ int cmd_run(int argc, char **argv)
     struct image image;
     int status;
 
-    command = join(argc, argv); /* argp reorders argv */
+    command = cli_join(argc, argv); /* argp reorders argv */
     o.command = command;
     cli_parse(&argp, argc, argv, &o);
     check_options(&o);

@@ -21,6 +21,7 @@ static const struct command {
     {"run", cmd_run, "measure benchmarks on backends"},
     {"report", cmd_report, "draw tables, plots and a page from result files"},
     {"audit", cmd_audit, "show which sensitive instructions a backend keeps"},
+    {"lab", cmd_lab, "count exits of nested and shadow paging, anywhere"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

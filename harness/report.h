@@ -24,7 +24,8 @@ struct report_file {
     json_t *json;
 };
 
-/* One column: a backend under one paging policy with its options in one file. */
+/* One column: a backend under one paging policy with its options in one file.
+ */
 struct report_series {
     struct variant variant;
     char *label; /* unique; names the file if there are more */
@@ -40,7 +41,7 @@ struct report_bench {
 enum report_status { ROW_OK, ROW_SKIPPED, ROW_FAILED, ROW_TIMEOUT };
 
 struct report_row {
-    unsigned bench, series;
+    unsigned bench, series, file;
     enum report_status status;
     const char *reason; /* NULL only where status is ROW_OK */
     json_t *json;       /* the member of runs[] */
@@ -54,7 +55,11 @@ struct report {
     struct report_series *series; /* by backend, then file */
     struct report_bench *benches; /* by suite */
     struct report_row *rows;      /* as in the files */
-    unsigned nfiles, nseries, nbenches, nrows;
+    /* Rows of which only the counts mean anything, of emulated processors: in
+     * no table or plot of times. They have no series, and bench is nbenches
+     * where no row of times is of the same benchmark. */
+    struct report_row *counted;
+    unsigned nfiles, nseries, nbenches, nrows, ncounted;
     bool instructions; /* the unit is retired instructions, not ticks */
 };
 
@@ -74,8 +79,8 @@ const struct report_row *report_find(const struct report *r, unsigned bench,
 const struct report_row *report_ok(const struct report *r, unsigned bench,
                                    unsigned series);
 
-/* How much paler than its backend's colour a series is drawn, 0 to 0.75, so that
- * the variants of a backend differ. */
+/* How much paler than its backend's colour a series is drawn, 0 to 0.75, so
+ * that the variants of a backend differ. */
 double report_paleness(const struct report *r, unsigned series);
 
 /* "ticks" or "instructions"; "TSC ticks" or "retired instructions". */

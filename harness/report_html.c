@@ -1,5 +1,6 @@
 /* The report's page: one HTML file without anything external. */
 #include "report_html.h"
+#include "exits.h"
 #include "report_oracle.h"
 #include "report_tradeoff.h"
 #include "table.h"
@@ -230,6 +231,35 @@ static void put_bench_events(FILE *out, const struct report *r, unsigned bench)
 
 /* ---- The rest --------------------------------------------------------- */
 
+static void put_exits(FILE *out, const struct report_file *file)
+{
+    struct exits e;
+
+    exits_collect(&e, file->json);
+    if (e.nlines) {
+        html_tagged(out, "<h3>Exits of ", e.label ? e.label : "KVM", "</h3>\n");
+        html_tagged(out, "<p class=\"soft\">", exits_legend, "</p>\n");
+        if (e.unsync)
+            html_tagged(out, "<p class=\"soft\">", exits_unsync, "</p>\n");
+        fputs("<div class=\"wide\"><table><tr><th>benchmark</th>", out);
+        for (unsigned c = 0; c < e.ncolumns; c++)
+            html_tagged(out, "<th>", e.columns[c], "</th>");
+        fputs("<th>page-table work under shadow</th></tr>\n", out);
+    }
+    for (unsigned i = 0; i < e.nlines; i++) {
+        const struct exits_line *line = &e.lines[i];
+
+        html_tagged(out, "<tr><td>", line->bench, "</td>");
+        for (unsigned c = 0; c < e.ncolumns; c++)
+            html_tagged(out, "<td>", line->cell[c] ? line->cell[c] : "–",
+                        "</td>");
+        html_tagged(out, "<td>", line->work, "</td></tr>\n");
+    }
+    if (e.nlines)
+        fputs("</table></div>\n", out);
+    exits_free(&e);
+}
+
 static void put_sentence(void *opaque, const char *sentence)
 {
     html_tagged(opaque, "<li>", sentence, "</li>\n");
@@ -384,6 +414,8 @@ void report_html(const struct report *r, const struct report_plots *plots,
     }
     fputs("<h2 id=\"events\">Exits, faults and time in the VMM</h2>\n", out);
     put_plots(out, plots, NULL);
+    for (unsigned i = 0; i < r->nfiles; i++)
+        put_exits(out, &r->files[i]);
     fputs("<h3>Events per operation, by benchmark</h3>\n", out);
     for (unsigned b = 0; b < r->nbenches; b++)
         put_bench_events(out, r, b);

@@ -26,20 +26,31 @@ static char *bench_label(json_t *run)
     return label;
 }
 
+/* Its index, or nbenches. */
+static unsigned find_bench(const struct report *r, const char *suite,
+                           const char *label)
+{
+    unsigned i;
+
+    for (i = 0; i < r->nbenches; i++)
+        if (!strcmp(r->benches[i].suite, suite) &&
+            !strcmp(r->benches[i].label, label))
+            break;
+    return i;
+}
+
 static unsigned add_bench(struct report *r, json_t *run)
 {
     const char *suite = result_text(run, RF_SUITE);
     const char *op = result_text(run, RF_OP);
     char *label = bench_label(run);
+    unsigned i = find_bench(r, suite, label);
     struct report_bench *b;
 
-    for (unsigned i = 0; i < r->nbenches; i++) {
-        b = &r->benches[i];
-        if (strcmp(b->suite, suite) || strcmp(b->label, label))
-            continue;
+    if (i < r->nbenches) {
         free(label);
-        if (!b->op)
-            b->op = op;
+        if (!r->benches[i].op)
+            r->benches[i].op = op;
         return i;
     }
     r->benches = xrealloc(r->benches, (r->nbenches + 1) * sizeof(*b));
@@ -244,12 +255,38 @@ static int read_figures(struct report *r, struct report_row *row,
     return err;
 }
 
+static int add_counted(struct report *r, const struct report_row *row,
+                       char why[REASON_MAX])
+{
+    int err = check_numbers(row->json, RF_EVENTS, why);
+
+    if (err)
+        return err;
+    r->counted = xrealloc(r->counted, (r->ncounted + 1) * sizeof(*row));
+    r->counted[r->ncounted++] = *row;
+    return 0;
+}
+
+/* When all benchmarks are known and in order. */
+static void place_counted(struct report *r)
+{
+    for (unsigned i = 0; i < r->ncounted; i++) {
+        json_t *run = r->counted[i].json;
+        char *label = bench_label(run);
+
+        r->counted[i].bench = find_bench(r, result_text(run, RF_SUITE), label);
+        free(label);
+    }
+}
+
 static int add_row(struct report *r, unsigned file, json_t *run,
                    char why[REASON_MAX])
 {
-    struct report_row row = {.json = run};
+    struct report_row row = {.json = run, .file = file};
     int err = read_status(&row, why);
 
+    if (!err && result_text(run, RF_TIMES))
+        return add_counted(r, &row, why);
     if (!err && row.status == ROW_OK)
         err = read_figures(r, &row, why);
     if (err)
@@ -355,11 +392,12 @@ int report_load(struct report *r, char *const *paths, unsigned n,
         if (err)
             return err;
     }
-    if (!r->nrows)
+    if (!r->nrows && !r->ncounted)
         return fail_why(why, -EINVAL, "%.200s: holds no rows", paths[0]);
     sort_benches(r);
     sort_series(r);
     label_series(r);
+    place_counted(r);
     return 0;
 }
 
@@ -374,6 +412,7 @@ void report_free(struct report *r)
     free(r->benches);
     free(r->series);
     free(r->rows);
+    free(r->counted);
     free(r->files);
     memset(r, 0, sizeof(*r));
 }

@@ -124,13 +124,13 @@ struct sheet report_predicted(const struct report *r)
 static bool technology(const struct report *r, const struct report_row *row,
                        enum oracle_tech *tech)
 {
-    const struct report_series *s = &r->series[row->series];
-    json_t *host = json_object_get(r->files[s->variant.file].json, RF_HOST);
+    json_t *host = json_object_get(r->files[row->file].json, RF_HOST);
     const char *module = result_text(json_object_get(host, RF_KVM), RF_MODULE);
     bool nested = has_paging(row, "nested");
     double total;
 
-    if (row->status != ROW_OK || strcmp(s->variant.backend, "kvm") || !module ||
+    if (row->status != ROW_OK || !module ||
+        strcmp(result_text(row->json, RF_BACKEND), "kvm") ||
         !(nested || has_paging(row, "shadow")) ||
         !report_event(row, RF_EVENTS, event_names[EV_EXIT_TOTAL], &total))
         return false;
@@ -190,7 +190,7 @@ static void compare_row(const struct report *r, const struct report_row *row,
     enum oracle_tech tech;
     char *cells[6];
 
-    if (!technology(r, row, &tech))
+    if (row->bench == r->nbenches || !technology(r, row, &tech))
         return;
     from = source(r, row->bench, tech);
     if (!from)
@@ -228,6 +228,8 @@ struct sheet report_compared(const struct report *r, char **summary)
     sheet_add(&s, cells);
     for (unsigned i = 0; i < r->nrows; i++)
         compare_row(r, &r->rows[i], &s, tallies);
+    for (unsigned i = 0; i < r->ncounted; i++)
+        compare_row(r, &r->counted[i], &s, tallies);
     *summary = NULL;
     if (s.rows == 1) {
         sheet_free(&s);

@@ -25,6 +25,12 @@ static void say_counts(const struct report *r, sayer *say, void *opaque)
         count[r->rows[i].status]++;
         noisy += r->rows[i].noisy;
     }
+    if (!r->nrows) {
+        text_add(&t, "%u rows have counts, and no times of a real processor.",
+                 r->ncounted);
+        say_text(&t, say, opaque);
+        return;
+    }
     text_add(&t, "%u of %u rows are measured", count[ROW_OK], r->nrows);
     if (noisy)
         text_add(&t, ", %u of them noisy", noisy);

@@ -1,4 +1,5 @@
 /* The report's tables on a terminal or in a pipe. */
+#include "exits.h"
 #include "report.h"
 #include "report_oracle.h"
 #include "report_tradeoff.h"
@@ -201,6 +202,13 @@ void report_tables(const struct report *r, FILE *out)
         fputs("\n~ noisy: the interval is wide against the median, or the "
               "control is unstable\n",
               out);
+    for (unsigned i = 0; i < r->nfiles; i++) {
+        struct exits exits;
+
+        exits_collect(&exits, r->files[i].json);
+        exits_print(&exits, out);
+        exits_free(&exits);
+    }
     report_missing(r, print_missing, &missing);
     report_warnings(r, print_warning, &warnings);
 }

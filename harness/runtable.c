@@ -20,8 +20,9 @@ static bool is_ok(const json_t *run)
 
 static bool median_of(const json_t *run, double *median)
 {
-    return is_ok(run) && result_real(json_object_get(run, RF_TICKS_PER_OP),
-                                     RF_MEDIAN, median);
+    return is_ok(run) && !result_text(run, RF_TIMES) &&
+           result_real(json_object_get(run, RF_TICKS_PER_OP), RF_MEDIAN,
+                       median);
 }
 
 /* KVM says in its heading what drives it. */

@@ -161,6 +161,8 @@ static void warn_about_run(struct session *s, const json_t *run)
     const char *backend = result_text(run, RF_BACKEND);
     char text[REASON_MAX];
 
+    if (result_text(run, RF_TIMES))
+        return; /* of which the host's own warning says more */
     if (json_is_true(json_object_get(run, RF_NOISY)))
         result_warn(s->file,
                     "noisy: the median is not known to 5 %, or its control "
@@ -188,7 +190,10 @@ static void describe_row(const struct row *row, char text[REASON_MAX])
     char number[16];
     double median;
 
-    if (result_real(figure, RF_MEDIAN, &median))
+    if (result_text(row->json, RF_TIMES) && row->status == ROW_OK)
+        set_why(text, "%-8s %-14s %-9s %.1f s", status, row->line->label,
+                row->column->label, row->wall_s);
+    else if (result_real(figure, RF_MEDIAN, &median))
         set_why(text, "%-8s %-14s %-9s %8s %s/op%s  %.1f s", status,
                 row->line->label, row->column->label,
                 table_figure(median, number), unit,
@@ -210,6 +215,8 @@ static void finish_row(struct session *s, struct row *row)
     int err;
 
     row_finish(row, &ro);
+    if (s->host.kvm.emulated_cpu)
+        result_set_text(row->json, RF_TIMES, RF_TIMES_EMULATED);
     describe_row(row, text);
     progress_row(s->progress, text);
     if (!s->journal)
