@@ -132,7 +132,8 @@ static bool technology(const struct report *r, const struct report_row *row,
     if (row->status != ROW_OK || !module ||
         strcmp(result_text(row->json, RF_BACKEND), "kvm") ||
         !(nested || has_paging(row, "shadow")) ||
-        !report_event(row, RF_EVENTS, event_names[EV_EXIT_TOTAL], &total))
+        !(report_event(row, RF_EVENTS, event_names[EV_EXIT_TOTAL], &total) ||
+          result_text(row->json, RF_TIMES))) /* of the lab: none is 0 */
         return false;
     if (!strcmp(module, "kvm_amd"))
         *tech = nested ? ORACLE_NPT : ORACLE_SVM_SHADOW;
