@@ -139,6 +139,15 @@ static struct bt_frag *known(struct bt *bt, gva_t pc)
     return f && bt_user_whole(bt, f) ? f : NULL;
 }
 
+/* known() is fast for what is in the table. */
+static void remember(struct bt *bt, struct bt_frag *f)
+{
+    const struct bt_table *t = &bt->tables[f->mode][BT_BY_JUMP];
+
+    if (&bt->frags[t->frags[f->pc & 0xffff]] != f)
+        bt_table_set(bt, f, BT_BY_JUMP);
+}
+
 static uint64_t jump(struct bt *bt, struct bt_exit *e)
 {
     struct bt_frag *f;
@@ -253,13 +262,14 @@ void bt_native(const struct bt *bt, uint64_t *rflags, uint64_t *fs,
     const struct bt_cpu *cpu = bt->cpu;
 
     *rflags = (cpu->rflags & BT_ARITH_FLAGS) | FL_IF | 2;
+    *gs = SHADOW_DELTA;
     if (bt->cpl == 3) {
         *rflags |= cpu->sys_flags & BT_USER_FLAGS;
         *fs = cpu->fs_base;
-        *gs = cpu->gs_base;
+        if (!bt->opt.user_translate)
+            *gs = cpu->gs_base;
     } else {
         *fs = cpu->gs_base + SHADOW_DELTA;
-        *gs = SHADOW_DELTA;
     }
 }
 
@@ -276,12 +286,10 @@ static uint64_t change_mode(struct bt *bt)
     f = known(bt, cpu->rip);
     if (!f || !bt_cache_room(bt))
         return 0;
-    if (!f->entry[BT_BY_JUMP])
-        bt_table_set(bt, f, BT_BY_JUMP);
-    bt_native(bt, &cpu->rflags, &fs, &gs);
+    remember(bt, f);
+    bt_native(bt, &cpu->rflags, &fs, &gs); /* GS base is that of both modes */
     if (bt->cpl == 3 || !f->swaps)
         __asm__ volatile("wrfsbase %0" ::"r"(fs));
-    __asm__ volatile("wrgsbase %0" ::"r"(gs));
     return bt_host(f->body);
 }
 

@@ -31,8 +31,10 @@ static int view_prefix(const struct emit *e, const struct x86_insn *x)
 {
     if (!x->has_mem)
         return 0;
+    /* A write to the GS base takes long, user programs hardly use it: it stays
+     * that of the kernel view. */
     if (e->mode == BT_USER)
-        return x->mem.seg == FS ? 0x64 : x->mem.seg == GS ? 0x65 : 0;
+        return x->mem.seg == FS ? 0x64 : x->mem.seg == GS ? -1 : 0;
     if (x->mem.seg == FS)
         return -1;
     return x->mem.seg == GS ? 0x64 : 0x65;

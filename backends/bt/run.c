@@ -321,8 +321,10 @@ static enum verdict handle(struct bt *bt)
     bt->last[(bt->nlast - 1) % 8].kind = t->kind;
     /* The kernel's FS base moves with SWAPGS; the user's with WRFSBASE. */
     if (bt->cpl == 3 && t->kind != HOST_LEFT) {
-        cpu->fs_base = cpu->host.regs.fs_base;
-        cpu->gs_base = cpu->host.regs.gs_base;
+        if (!bt->opt.user_translate) {
+            cpu->fs_base = cpu->host.regs.fs_base;
+            cpu->gs_base = cpu->host.regs.gs_base;
+        }
         cpu->sys_flags = (cpu->sys_flags & ~BT_USER_FLAGS) |
                          (cpu->host.regs.rflags & BT_USER_FLAGS);
     }
