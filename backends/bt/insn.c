@@ -290,6 +290,17 @@ static enum emitted emit_pop(struct emit *e, const struct unit_insn *i)
     return EMIT_NEXT;
 }
 
+/* String operands with the guest's own FS or GS. */
+static bool string_segment(const struct x86_insn *x)
+{
+    for (unsigned n = 0; x->string && n < x->zi.operand_count; n++)
+        if (x->zops[n].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            (x->zops[n].mem.segment == ZYDIS_REGISTER_FS ||
+             x->zops[n].mem.segment == ZYDIS_REGISTER_GS))
+            return true;
+    return false;
+}
+
 /* RSI may have a segment prefix, RDI not: it is moved into the view. */
 static enum emitted emit_string(struct emit *e, const struct unit_insn *i)
 {
@@ -304,11 +315,8 @@ static enum emitted emit_string(struct emit *e, const struct unit_insn *i)
             continue;
         rsi |= z->mem.base == ZYDIS_REGISTER_RSI;
         rdi |= z->mem.base == ZYDIS_REGISTER_RDI;
-        if (z->mem.segment == ZYDIS_REGISTER_FS ||
-            z->mem.segment == ZYDIS_REGISTER_GS)
-            return emit_step(e, i);
     }
-    if (x->addrsize != 8 || x->op == ZYDIS_MNEMONIC_INSB ||
+    if (x->addrsize != 8 || string_segment(x) || x->op == ZYDIS_MNEMONIC_INSB ||
         x->op == ZYDIS_MNEMONIC_INSW || x->op == ZYDIS_MNEMONIC_INSD ||
         x->op == ZYDIS_MNEMONIC_OUTSB || x->op == ZYDIS_MNEMONIC_OUTSW ||
         x->op == ZYDIS_MNEMONIC_OUTSD)
@@ -384,7 +392,8 @@ enum emitted emit_insn(struct emit *e, const struct unit_insn *i)
     if (x->op == ZYDIS_MNEMONIC_LEA)
         return emit_lea(e, i);
     if (e->mode == BT_USER) /* the user's own view; RSP is as native */
-        return emit_copy(e, i) ? EMIT_NEXT : emit_step(e, i);
+        return !string_segment(x) && emit_copy(e, i) ? EMIT_NEXT
+                                                     : emit_step(e, i);
     if (x->op == ZYDIS_MNEMONIC_PUSH)
         return emit_push(e, i);
     if (x->op == ZYDIS_MNEMONIC_POP)
