@@ -12,6 +12,11 @@
  *   CASE_CODE   r-x  CASE_SLOTS slots, one a case
  *   CASE_DATA   rw-  two pages, then one page r--
  *   CASE_STACK  rw-  one page
+ *
+ * Cases for the interpreter's judgement also have
+ *
+ *   CASE_ALIAS  rw-  the slots
+ *   CASE_TABLES rw-  the page tables
  */
 #define CASE_CODE 0x10000000ull
 #define CASE_SLOT 2048u
@@ -21,6 +26,9 @@
 #define CASE_RO_SIZE 0x1000u
 #define CASE_STACK 0x30000000ull
 #define CASE_STK_SIZE 0x1000u
+#define CASE_ALIAS 0x38000000ull
+#define CASE_TABLES 0x3c000000ull
+#define CASE_DATA_PTE (CASE_TABLES + 4 * 4096) /* of CASE_DATA's first page */
 #define CASE_GS_BASE 0x1000ull /* FS base is the host's TLS: not for cases */
 
 /* RFLAGS a case may begin with; the CPU adds IF and bit 1. */
@@ -32,6 +40,14 @@ struct case_memory {
     uint8_t stack[CASE_STK_SIZE];
 };
 
+/* Where a case runs. */
+enum case_ring {
+    CASE_RING3,  /* as a Linux process does */
+    CASE_RING0,  /* guest_run() only, as is: */
+    CASE_CHANGES /* in ring 3, with the alias and an FS base */
+};
+#define CASE_FS_BASE 0x800ull
+
 /* Runs from the start of its slot until the first exception; the code ends
  * with ud2 for that purpose. */
 struct case_input {
@@ -40,7 +56,7 @@ struct case_input {
     struct case_memory mem;
     uint8_t code[CASE_SLOT];
     uint32_t code_len;
-    bool ring0; /* guest_run() only: at CPL 0, EFER and CRs as there */
+    enum case_ring ring;
 };
 
 struct case_output {
@@ -50,6 +66,7 @@ struct case_output {
     uint32_t error;   /* 0 for vectors without an error code */
     uint64_t cr2;     /* #PF only */
     uint64_t retired; /* backend only */
+    uint64_t units;   /* that a translator translated */
     struct case_memory mem;
 };
 
@@ -86,6 +103,7 @@ void *case_alloc(size_t size);
 struct case_open {
     uint64_t undefined; /* status flags */
     bool which_byte;    /* of its operand a #PF blames: long operands */
+    bool which_operand; /* of two that both fault: CMPS */
 };
 
 /* Whether both outcomes are the same but for what is open. If not and out isn't

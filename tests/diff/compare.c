@@ -94,8 +94,9 @@ bool case_equal(const struct case_output *a, const struct case_output *b,
 
     check(&d, "vector", (uint64_t)(int64_t)a->vector,
           (uint64_t)(int64_t)b->vector);
-    if (!open->which_byte || a->vector != VEC_PF ||
-        a->cr2 - b->cr2 + 512 > 1024) {
+    if (a->vector != VEC_PF ||
+        !(open->which_operand ||
+          (open->which_byte && a->cr2 - b->cr2 + 512 <= 1024))) {
         check(&d, "error", a->error, b->error);
         check(&d, "cr2", a->cr2, b->cr2);
     }

@@ -139,6 +139,10 @@ static void add_group(struct gen *g)
         gen_system(g);
         return;
     }
+    if (rng_percent(&g->rng, g->mix.changes)) {
+        gen_changes(g);
+        return;
+    }
     if (pick < g->mix.integer) {
         class = FORM_INT;
     } else if (pick < g->mix.integer + g->mix.sse) {

@@ -58,7 +58,10 @@ void gen_form(struct gen *g, const struct form *f);
 /* A random group of control flow or stack instructions. */
 void gen_control(struct gen *g);
 
-/* A random group of instructions for CPL 0. */
+/* A random group of sensitive instructions. */
 void gen_system(struct gen *g);
+
+/* A random change of code or page tables: against the interpreter only. */
+void gen_changes(struct gen *g);
 
 #endif

@@ -102,8 +102,12 @@ static void counted_loop(struct gen *g)
     head = g->s->n;
     gen_define_flags(g);
     for (unsigned i = 0; i < body; i++) {
-        unsigned n = form_groups(rng_percent(&g->rng, 60) ? FORM_INT : FORM_SSE,
-                                 &groups);
+        unsigned n;
+
+        if (rng_percent(&g->rng, g->mix.changes * 3))
+            gen_changes(g);
+        n = form_groups(rng_percent(&g->rng, 60) ? FORM_INT : FORM_SSE,
+                        &groups);
 
         groups += rng_below(&g->rng, n);
         gen_form(g, &groups->forms[rng_below(&g->rng, groups->count)]);

@@ -8,7 +8,8 @@
 
 /* Guest physical layout. */
 #define RAM_SIZE (8ull << 20)
-#define GPA_TABLES 0x1000u   /* PML4, PDPT, PD, then one PT a region */
+#define GPA_TABLES 0x1000u /* PML4, PDPT, PD, then one PT a region */
+#define TABLES 8
 #define GPA_SCRATCH 0x10000u /* tables that machine_long_mode() writes */
 #define GPA_DATA 0x20000u
 #define GPA_STACK 0x30000u
@@ -42,7 +43,7 @@ static void map_region(struct vm *vm, unsigned pt, uint64_t va, gpa_t gpa,
 
 static void build_tables(struct vm *vm)
 {
-    memset(table(vm, 0), 0, 6 * 4096);
+    memset(table(vm, 0), 0, TABLES * 4096);
     table(vm, 0)[0] = (GPA_TABLES + 4096) | PTE_P | PTE_W | PTE_U;
     table(vm, 1)[0] = (GPA_TABLES + 8192) | PTE_P | PTE_W | PTE_U;
     map_region(vm, 3, CASE_CODE, GPA_CODE, CASE_SLOT * CASE_SLOTS / 4096,
@@ -54,6 +55,14 @@ static void build_tables(struct vm *vm)
     map_region(vm, 5, CASE_STACK, GPA_STACK, CASE_STK_SIZE / 4096,
                PTE_U | PTE_W | PTE_NX);
     map_region(vm, 5, TSS, GPA_TSS, 1, PTE_W | PTE_NX);
+}
+
+/* For code that writes to itself and to its tables. */
+static void map_changes(struct vm *vm)
+{
+    map_region(vm, 6, CASE_ALIAS, GPA_CODE, CASE_SLOT * CASE_SLOTS / 4096,
+               PTE_U | PTE_W | PTE_NX);
+    map_region(vm, 7, CASE_TABLES, GPA_TABLES, TABLES, PTE_U | PTE_W | PTE_NX);
 }
 
 /* The state that registers and memory of a case go into. At CPL 3 selectors are
@@ -121,10 +130,17 @@ static int run_case(struct vm *vm, unsigned chunk, struct x86_state *s,
     const struct backend *b = vm->backend;
     struct vm_exit exit = {.kind = EXIT_ERROR};
     uint64_t before = vm->retired;
+    uint64_t units = vm->events.count[EV_BT_TRANSLATE];
     int err;
 
     *out = (struct case_output){.vector = -1};
     load_case(vm, s, slot, in);
+    if (in->ring != CASE_RING3) {
+        build_tables(vm);
+        map_changes(vm);
+        if (b->ram_written)
+            b->ram_written(vm, GPA_TABLES, TABLES * 4096);
+    }
     err = b->set_state(vm, s);
     if (!err)
         err = run_chunks(vm, chunk, &exit);
@@ -133,6 +149,7 @@ static int run_case(struct vm *vm, unsigned chunk, struct x86_state *s,
         if (!err)
             take_result(vm, &exit, s, out);
         out->retired = vm->retired - before;
+        out->units = vm->events.count[EV_BT_TRANSLATE] - units;
         return err;
     }
     out->rip = exit.rip;
@@ -147,7 +164,7 @@ int guest_run(const struct backend *backend, unsigned chunk,
 {
     struct machine *m = machine_create_bare_with(
         backend, RAM_SIZE, false, guest_paging, guest_options, why);
-    struct x86_state start[2], s; /* CPL 0, CPL 3 */
+    struct x86_state start[3], s; /* by enum case_ring */
     struct vm *vm;
 
     if (!m)
@@ -161,11 +178,13 @@ int guest_run(const struct backend *backend, unsigned chunk,
     case_fill_ro(ram_ptr(vm->ram, GPA_DATA + CASE_RW_SIZE, CASE_RO_SIZE));
     /* No I/O permission bitmap: it begins behind the TSS. */
     *(uint16_t *)ram_ptr(vm->ram, GPA_TSS + 0x66, 2) = 0x68;
-    start_state(m, &start[0], 0);
-    start_state(m, &start[1], 3);
+    start_state(m, &start[CASE_RING0], 0);
+    start_state(m, &start[CASE_RING3], 3);
+    start[CASE_CHANGES] = start[CASE_RING3];
+    start[CASE_CHANGES].seg[FS].base = CASE_FS_BASE;
     build_tables(vm);
     for (unsigned i = first; i < first + n; i++) {
-        s = start[in[i].ring0 ? 0 : 1];
+        s = start[in[i].ring];
         run_case(vm, chunk, &s, i, &in[i], &out[i], why);
     }
     machine_destroy(m);

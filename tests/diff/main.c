@@ -14,9 +14,9 @@
 struct options {
     const struct backend *backend; /* NULL: the CPU against itself */
     uint64_t seed, instructions;
-    unsigned chunk; /* see guest_run() */
-    bool kernel;    /* at CPL 0, against the interpreter */
-    bool one;       /* just the stream with this seed */
+    unsigned chunk;      /* see guest_run() */
+    enum case_ring ring; /* CASE_RING0, CASE_CHANGES: against interp */
+    bool one;            /* just the stream with this seed */
     struct stream_mix mix;
 };
 
@@ -25,7 +25,7 @@ struct run {
     struct stream *streams;
     struct case_input *in;
     struct case_output *cpu, *other;
-    uint64_t executed, streams_run, failed, faults;
+    uint64_t executed, streams_run, failed, faults, units;
 };
 
 static const char *other_name(const struct options *o)
@@ -40,10 +40,10 @@ static int run_cases(struct run *r, unsigned first, unsigned n, char *why)
     const char *options = guest_options, *paging = guest_paging;
     int err;
 
-    if (r->opt->kernel) {
+    if (r->opt->ring != CASE_RING3) {
         guest_options = guest_paging = NULL;
-        err = guest_run(backend_find("interp"), 0, r->in, r->cpu, first, n,
-                        why);
+        err =
+            guest_run(backend_find("interp"), 0, r->in, r->cpu, first, n, why);
         guest_options = options;
         guest_paging = paging;
     } else {
@@ -143,7 +143,7 @@ static void generate(struct run *r, unsigned n)
             stream_generate(&r->streams[i], &r->in[i], seed++, &o->mix);
         } while (!stream_analyse(&r->streams[i]) ||
                  !stream_assemble(&r->streams[i], case_rip(i), &r->in[i]));
-        r->in[i].ring0 = o->kernel;
+        r->in[i].ring = o->ring;
     }
 }
 
@@ -165,9 +165,10 @@ static int run_batch(struct run *r, unsigned n)
         uint64_t end = case_rip(i) + r->streams[i].offset[r->streams[i].n];
 
         /* A backend that runs code natively counts no instructions. */
-        r->executed += r->other[i].retired ? r->other[i].retired
-                                           : r->streams[i].n;
+        r->executed +=
+            r->other[i].retired ? r->other[i].retired : r->streams[i].n;
         r->faults += r->cpu[i].rip != end;
+        r->units += r->other[i].units;
         if (outcome_equal(r, i, NULL))
             continue;
         r->failed++;
@@ -183,14 +184,19 @@ static int run_batch(struct run *r, unsigned n)
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: diff [-b BACKEND|cpu] [-n INSTRUCTIONS] [-s SEED]\n"
-            "            [-1]               the stream with that seed only\n"
-            "            [-k]               at CPL 0, against the interpreter\n"
-            "            [-o OPTIONS]       for the backend\n"
-            "            [-p POLICY]        its paging\n"
-            "            [-c N]             leave run() every N instructions\n"
-            "            [-m INT,SSE,X87]   per cent of each kind\n");
+    fprintf(
+        stderr,
+        "usage: diff [-b BACKEND|cpu] [-n INSTRUCTIONS] [-s SEED]\n"
+        "            [-1]               the stream with that seed only\n"
+        "            [-k]               at CPL 0, against the interpreter:\n"
+        "                               sensitive instructions, code and\n"
+        "                               page tables that change\n"
+        "            [-u]               the same at CPL 3\n"
+        "            [-d]               at CPL 3 without sensitive ones\n"
+        "            [-o OPTIONS]       for the backend\n"
+        "            [-p POLICY]        its paging\n"
+        "            [-c N]             leave run() every N instructions\n"
+        "            [-m INT,SSE,X87]   per cent of each kind\n");
     return 2;
 }
 
@@ -198,7 +204,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "b:c:n:s:m:o:p:1k")) >= 0) {
+    while ((c = getopt(argc, argv, "b:c:n:s:m:o:p:1kud")) >= 0) {
         switch (c) {
         case 'b':
             o->backend = backend_find(optarg);
@@ -223,8 +229,16 @@ static bool parse_options(struct options *o, int argc, char **argv)
             o->one = true;
             break;
         case 'k':
-            o->kernel = true;
+            o->ring = CASE_RING0;
             o->mix.system = 15;
+            o->mix.changes = 8;
+            break;
+        case 'u':
+        case 'd':
+            o->ring = CASE_CHANGES;
+            o->mix.ring3 = true;
+            o->mix.system = c == 'u' ? 10 : 0;
+            o->mix.changes = 8;
             break;
         case 'o':
             guest_options = optarg;
@@ -251,10 +265,12 @@ static bool run_all(struct run *r)
         if (run_batch(r, o->one ? 1 : BATCH))
             return false;
     } while (!o->one && r->executed < o->instructions && r->failed < FAILURES);
-    printf("diff %s: %llu streams passed, %llu failed "
-           "(%llu instructions, %llu streams ended by a fault, seed 0x%llx)\n",
+    printf("diff %s: %llu streams passed, %llu failed (%llu instructions, ",
            other_name(o), (unsigned long long)(r->streams_run - r->failed),
-           (unsigned long long)r->failed, (unsigned long long)r->executed,
+           (unsigned long long)r->failed, (unsigned long long)r->executed);
+    if (r->units)
+        printf("%llu units, ", (unsigned long long)r->units);
+    printf("%llu streams ended by a fault, seed 0x%llx)\n",
            (unsigned long long)r->faults, (unsigned long long)o->seed);
     return r->failed == 0;
 }

@@ -104,6 +104,10 @@ void stream_flags_of(struct stream_insn *si, const ZydisDecodedInstruction *in,
     const ZydisAccessedFlags *f = in->cpu_flags;
 
     si->maybe = si->big = false;
+    si->two = in->mnemonic == ZYDIS_MNEMONIC_CMPSB ||
+              in->mnemonic == ZYDIS_MNEMONIC_CMPSW ||
+              in->mnemonic == ZYDIS_MNEMONIC_CMPSD ||
+              in->mnemonic == ZYDIS_MNEMONIC_CMPSQ;
     for (unsigned i = 0; i < in->operand_count; i++)
         if (ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY && ops[i].size > 80 &&
             ops[i].size != 128)
@@ -165,8 +169,9 @@ struct case_open stream_open_at(const struct stream *s, uint64_t base,
     for (unsigned i = 0; i <= s->n; i++)
         if (base + s->offset[i] == rip)
             return (struct case_open){.undefined = s->undefined[i],
-                                      .which_byte =
-                                          i < s->n && s->insns[i].big};
+                                      .which_byte = i < s->n && s->insns[i].big,
+                                      .which_operand =
+                                          i < s->n && s->insns[i].two};
     return (struct case_open){0};
 }
 
@@ -196,6 +201,9 @@ static bool apply_fix(const struct stream *s, unsigned i, uint64_t rip,
         break;
     case FIX_ABS32:
         value = (int64_t)target;
+        break;
+    case FIX_ALIAS32:
+        value = (int64_t)(target - CASE_CODE + CASE_ALIAS + si->address);
         break;
     default:
         return true;

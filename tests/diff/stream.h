@@ -1,4 +1,4 @@
-/* Random streams of user-mode instructions: generated, analysed, assembled. */
+/* Random streams of instructions: generated, analysed, assembled. */
 #ifndef TM_DIFF_STREAM_H
 #define TM_DIFF_STREAM_H
 
@@ -12,7 +12,8 @@ enum stream_fix {
     FIX_RIP,     /* disp32 of a RIP-relative operand at `address` */
     FIX_BRANCH8, /* rel8 to instruction `target` */
     FIX_BRANCH32,
-    FIX_ABS32 /* imm32: the address of instruction `target` */
+    FIX_ABS32,  /* imm32: the address of instruction `target` */
+    FIX_ALIAS32 /* disp32: where that can be written, and `address` */
 };
 
 struct stream_insn {
@@ -22,6 +23,7 @@ struct stream_insn {
     bool maybe;           /* may leave the flags alone: count or rcx is 0 */
     bool glued;           /* tidies up after the one before: not without it */
     bool big;             /* its operand is an FPU environment or image */
+    bool two;             /* it reads two operands in memory */
     uint16_t target;      /* instruction number, at most stream.n */
     uint16_t reads, writes, undefines; /* status flags */
     uint32_t address;
@@ -41,7 +43,9 @@ struct stream {
 /* Per cent of each kind; the rest are control flow and the stack. */
 struct stream_mix {
     unsigned integer, sse, x87;
-    unsigned system; /* for CPL 0: interrupt flag, CR8, SWAPGS, ... */
+    unsigned system;  /* sensitive instructions: IF, CR8, SWAPGS, ... */
+    unsigned changes; /* of code and page tables */
+    bool ring3;       /* what of these two may run there */
 };
 
 /* A stream and the state it begins with, wholly determined by seed and mix:

@@ -177,7 +177,7 @@ static bool run_hand_written(void)
             memcpy(in->code, c->code, len);
             memcpy(in->code + len, "\x0f\x0b", 2);
             in->code_len = (uint32_t)len + 2;
-            in->ring0 = c->flags & INSN_RING0;
+            in->ring = c->flags & INSN_RING0 ? CASE_RING0 : CASE_RING3;
         }
     }
     return flush();
@@ -204,7 +204,7 @@ static bool run_forms(void)
                     !stream_assemble(&s->stream, case_rip(run.n),
                                      &run.in[run.n]))
                     continue;
-                run.in[run.n++].ring0 = false;
+                run.in[run.n++].ring = CASE_RING3;
             }
         }
     }

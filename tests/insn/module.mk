@@ -4,7 +4,7 @@
 
 insn_OBJS = $(call obj, \
 	$(addprefix tests/insn/,main.c integer.S fpu.S refused.S ring0.S) \
-	$(addprefix tests/diff/,forms.c gen.c gen_control.c gen_form.c \
+	$(addprefix tests/diff/,forms.c gen.c gen_changes.c gen_control.c gen_form.c \
 		gen_system.c stream.c))
 
 # Assembly has no generated dependencies.
