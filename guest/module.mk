@@ -78,4 +78,5 @@ $(O)/guest/initrd.cpio: $(O)/guest/mkinitrd $$(initrd_ELFS)
 all_TARGETS += $(O)/guest/mkinitrd $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
 
 -include $(wildcard $(O)/guest/k/*/*.d $(O)/guest/k/*/*/*.d)
--include $(wildcard $(O)/guest/u/*/*.d $(O)/guest/u/*/*/*.d $(O)/guest/*.d)
+-include $(wildcard $(addprefix $(O)/guest/u/,*/*.d */*/*.d */*/*/*.d) \
+	$(O)/guest/*.d)

@@ -13,7 +13,10 @@ io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkread-seq-qd32 \
 	net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
 	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
 mixed_WORKLOADS   := forkwait shell compile jit gc bigmem web-prefork \
-	web-event boot
+	web-event boot db-a db-b db-c db-insert db-tpcb
+# The database itself also links into a unit test on the host.
+db_ENGINE         := page cache wal btree store
+db_PARTS          := $(db_ENGINE) device clients ycsb
 paging_WORKLOADS  := map-churn cow-fault fork-pages perm-flip wx-flip
 
 workload_ELFS += $(patsubst %,$(O)/guest/bin/%,\
@@ -32,6 +35,7 @@ workload_OBJS   := $(call workload_obj,\
 	$(addprefix compute/,$(compute_WORKLOADS) $(compute_PARTS)) \
 	$(addprefix io/,$(io_WORKLOADS) blkload blkread blkwrite netload ticker) \
 	$(addprefix mixed/,$(mixed_WORKLOADS) unit cc http web web_log) \
+	$(addprefix mixed/db/,$(db_PARTS)) \
 	$(addprefix paging/,$(paging_WORKLOADS)))
 $(workload_OBJS): user_CFLAGS += $(workload_CFLAGS)
 
@@ -49,6 +53,8 @@ $(call io_family,timer-%): $(call workload_obj,io/ticker)
 
 $(O)/guest/bin/web-prefork $(O)/guest/bin/web-event: \
 	$(call workload_obj,mixed/http mixed/web mixed/web_log io/netload)
+$(addprefix $(O)/guest/bin/,$(filter db-%,$(mixed_WORKLOADS))): \
+	$(call workload_obj,$(addprefix mixed/db/,$(db_PARTS)))
 
 # The compiler that compile runs: no benchmark, so without the runtime's main().
 $(O)/guest/bin/compile: $(call workload_obj,mixed/unit)
@@ -80,6 +86,9 @@ $(native_ELFS): $(O)/native/%: $(O)/guest/u/workloads/compute/%.o $(native_OBJS)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) -no-pie -o $@ $(filter %.o,$^) \
 		-Wl,-T,workloads/native/benchmarks.ld
 
+$(O)/tests/unit/test_db: \
+	$(patsubst %,$(O)/host/workloads/mixed/db/%.o,$(db_ENGINE))
+
 # The unit tests run them.
 native_TESTS := test_workloads test_compute test_compute_text
 $(addprefix $(O)/tests/unit/,$(native_TESTS)): | $(native_ELFS)
@@ -93,4 +102,4 @@ $(O)/tests/unit/test_web: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
 $(O)/tests/unit/test_web: LDFLAGS += -Wl,--wrap=peer_http_take,--wrap=peer_http_give
 CFLAGS_tests/unit/test_web.c := -DGUEST_DIR='"$(O)/guest"'
 
--include $(native_OBJS:.o=.d)
+-include $(native_OBJS:.o=.d) $(wildcard $(O)/host/workloads/mixed/db/*.d)

@@ -1,5 +1,5 @@
-/* The I/O workloads on the interpreter: checksums derived here, by other code.
- */
+/* The I/O and database workloads on the interpreter: checksums derived here, by
+ * other code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,6 +136,85 @@ static uint64_t lines(uint64_t length)
     return sum;
 }
 
+/* ---- The database after 64 transactions ----------------------------------- */
+
+#define DB_OPS 64
+
+/* Record by popularity: the first is twice as popular as the second, and so on;
+ * a factor says where it lies. */
+static uint64_t popular(uint64_t random)
+{
+    uint64_t all = 0, sum = 0, rank = 0;
+
+    for (uint64_t i = 1; i <= 2048; i++)
+        all += (1ull << 32) / i;
+    random %= all;
+    while ((sum += (1ull << 32) / (rank + 1)) <= random)
+        rank++;
+    return (uint32_t)(rank * 2654435761u) % 2048;
+}
+
+static uint64_t updated(uint64_t percent)
+{
+    static uint64_t times[2048], added[2048];
+    uint64_t sum = 0;
+
+    memset(times, 0, sizeof(times));
+    memset(added, 0, sizeof(added));
+    for (uint64_t op = 0; op < DB_OPS; op++) {
+        uint64_t random = fold(0x79637362, op), key = popular(fold(random, 1));
+
+        if (random / 1000 % 100 < percent) {
+            times[key]++;
+            added[key] += random % 1000;
+        }
+    }
+    for (unsigned key = 0; key < 2048; key++)
+        sum = fold(sum, fold(times[key], added[key]));
+    return sum;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static uint64_t inserted(uint64_t seed)
+{
+    uint64_t keys[DB_OPS], sum = 0;
+
+    for (uint64_t op = 0; op < DB_OPS; op++)
+        keys[op] = fold(seed, op);
+    qsort(keys, DB_OPS, sizeof(keys[0]), compare_keys);
+    for (unsigned i = 0; i < DB_OPS; i++)
+        sum = fold(sum, keys[i]);
+    return sum;
+}
+
+static uint64_t transferred(uint64_t seed)
+{
+    static uint64_t balance[4][2000];
+    static const unsigned rows[] = {4, 40, 2000, DB_OPS};
+    uint64_t sum = 0;
+
+    memset(balance, 0, sizeof(balance));
+    for (uint64_t op = 0; op < DB_OPS; op++) {
+        uint64_t random = fold(seed, op), teller = random / 2000 % 40;
+        uint64_t amount = random / 2000 / 40 % 1999 - 999;
+
+        balance[0][teller % 4] += amount;
+        balance[1][teller] += amount;
+        balance[2][random % 2000] += amount;
+        balance[3][op] = op;
+    }
+    for (uint64_t t = 0; t < 4; t++)
+        for (unsigned row = 0; row < rows[t]; row++)
+            sum = fold(sum, fold((t + 1) << 32 | row, balance[t][row]));
+    return sum;
+}
+
 static const struct row {
     const char *bench;
     uint64_t (*derive)(uint64_t);
@@ -165,6 +244,11 @@ static const struct row {
     {"blkwrite-rand-eager", blocks_written, 397},
     {"blkwrite-flush", blocks_written, 397},
     {"blkwrite-flush-qd32", blocks_written, 397},
+    {"db-a", updated, 50},
+    {"db-b", updated, 5},
+    {"db-c", updated, 0},
+    {"db-insert", inserted, 0x696e73},
+    {"db-tpcb", transferred, 0x74706362},
     {"timer-1khz", ticks, 1000},
     {"timer-10khz", ticks, 100},
     {"console", lines, 64},
@@ -267,6 +351,19 @@ static void test_batches(void **state)
                 one.end.kernel.count[EV_EXIT_MMIO]);
 }
 
+/* What writes pays for the disk; what reads has it in memory. */
+static void test_database_exits(void **state)
+{
+    struct transcript reads, writes;
+
+    (void)state;
+    boot(&reads, "db-c", NULL);
+    boot(&writes, "db-a", NULL);
+    assert_int_equal(reads.end.kernel.count[EV_EXIT_MMIO], 0);
+    /* 2 samples of 70 operations, half of them updates; groups of up to 4. */
+    assert_true(writes.end.kernel.count[EV_EXIT_MMIO] > 70 / 4);
+}
+
 /* A file that begins as abi.h wants it; what was written to is put back. */
 static FILE *make_disk(char path[32])
 {
@@ -290,7 +387,8 @@ static FILE *make_disk(char path[32])
 
 static void test_writes_are_put_back(void **state)
 {
-    static const char *const benches[] = {"blkwrite-seq", "blkwrite-64k-qd32"};
+    static const char *const benches[] = {"blkwrite-seq", "blkwrite-64k-qd32",
+                                          "db-a", "db-insert"};
     struct transcript t;
     char path[32];
     FILE *f = make_disk(path);
@@ -316,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_checksums),
         cmocka_unit_test(test_suppression),
         cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_database_exits),
         cmocka_unit_test(test_writes_are_put_back),
     };
 
