@@ -27,7 +27,8 @@ enum oracle_tech {
 struct oracle_tech_info {
     const char *name; /* short, for column headings */
     /* The interpreter's policy whose events it wants: "nested" ("none" will do,
-     * it has no nested faults), or "unsync", which is how KVM shadows. */
+     * it has no nested faults), or "unsync", which is how KVM shadows; best
+     * with paging-fault-around=8, as KVM does. */
     const char *paging;
 };
 extern const struct oracle_tech_info oracle_techs[ORACLE_TECHS];

@@ -5,49 +5,65 @@
  * it with accessed and dirty bits set. Under shadow paging, whatever the
  * policy, the touch is then a hidden fault; on bare hardware and under nested
  * paging it is a TLB miss. A VMM that fills its shadow at the entry's store has
- * paid for the fault there, and shows a smaller figure here. */
+ * paid for the fault there, and shows a smaller figure here.
+ *
+ * At stride 1 the pages are neighbours and are touched in order: a VMM may fill
+ * several at one fault. At a larger stride nothing is mapped between them. */
 #include "paging.h"
 
 #define PAGES 512
+#define STRIDE_MOST 512
 
 static struct bench_space space;
-static uint64_t *entries;
+static volatile uint64_t *entries[PAGES];
+static uint64_t stride; /* bytes */
+static char *warm;      /* a page that reset() leaves alone */
 static const char *problem;
 
 static const char *hidden_fault_init(void)
 {
+    uint64_t *at;
+
     problem = NULL;
-    if (!bench_space_create(&space) ||
-        !bench_space_map(&space, SPACE_BASE, PAGES + 1))
+    stride = dial("param.stride", 1) * PAGE_SIZE;
+    if (!stride || stride > STRIDE_MOST * PAGE_SIZE)
+        return "param.stride must be 1 to 512";
+    warm = SPACE_BASE + PAGES * stride;
+    if (!bench_space_create(&space) || !bench_space_map(&space, warm, 1))
         return "out of memory";
-    entries = bench_space_entry(&space, SPACE_BASE, 1);
+    for (uint64_t i = 0; i < PAGES; i++) {
+        uint64_t frame = bench_space_frame(&space, (void **)&at);
+
+        entries[i] = bench_space_entry(&space, SPACE_BASE + i * stride, 1);
+        if (!frame || !entries[i])
+            return "out of memory";
+        *entries[i] = frame | bench_space_flags();
+        *at = i;
+    }
     bench_space_enter(&space);
     return NULL;
 }
 
 static void hidden_fault_reset(uint64_t n)
 {
-    volatile uint64_t *entry = entries;
-
     for (uint64_t i = 0; i < n; i++) {
-        uint64_t value = entry[i];
+        uint64_t value = *entries[i];
 
-        entry[i] = 0;
-        invlpg(SPACE_BASE + i * PAGE_SIZE);
-        entry[i] = value;
+        *entries[i] = 0;
+        invlpg(SPACE_BASE + i * stride);
+        *entries[i] = value;
     }
 }
 
 static void hidden_fault_kernel(uint64_t n)
 {
-    if (read_pages(SPACE_BASE, n, PAGE_SIZE) != sum_below(n))
+    if (read_pages(SPACE_BASE, n, stride) != sum_below(n))
         problem = "a page was read through a wrong translation";
 }
 
-/* As often the one page that reset() leaves alone. */
 static void hidden_fault_control(uint64_t n)
 {
-    read_pages(SPACE_BASE + PAGES * PAGE_SIZE, n, 0);
+    read_pages(warm, n, 0);
 }
 
 static const char *hidden_fault_verify(void)
@@ -60,10 +76,12 @@ static void hidden_fault_cleanup(void)
     bench_space_destroy(&space);
 }
 
-DEFINE_BENCHMARK(hidden_fault, "hidden-fault", "paging", "first touch",
-                 "First touch of a page just made present: a hidden fault "
-                 "under shadow paging, else a TLB miss",
-                 0, .init = hidden_fault_init, .kernel = hidden_fault_kernel,
-                 .control = hidden_fault_control, .reset = hidden_fault_reset,
-                 .max_batch = PAGES, .verify = hidden_fault_verify,
-                 .cleanup = hidden_fault_cleanup);
+DEFINE_BENCHMARK_GRID(hidden_fault, "hidden-fault", "paging", "first touch",
+                      "First touch of a page just made present: a hidden fault "
+                      "under shadow paging, else a TLB miss",
+                      0, "stride=1,64", .init = hidden_fault_init,
+                      .kernel = hidden_fault_kernel,
+                      .control = hidden_fault_control,
+                      .reset = hidden_fault_reset, .max_batch = PAGES,
+                      .verify = hidden_fault_verify,
+                      .cleanup = hidden_fault_cleanup);

@@ -36,9 +36,10 @@ static const char *chase_refuse(void)
     nodes = kib / 4;
     if (kib > 2ull << 20 || bench_large(chase_bytes()))
         return NULL;
-    fmt_snprintf(reason, sizeof(reason),
-                 "%lu MiB of contiguous memory needs a guest with more RAM",
-                 chase_bytes() >> 20);
+    fmt_snprintf(
+        reason, sizeof(reason),
+        "%lu MiB of contiguous memory needs a guest with more RAM (--ram)",
+        chase_bytes() >> 20);
     return reason;
 }
 
