@@ -32,7 +32,7 @@ void sandbox_limits(pid_t parent, unsigned cpu_seconds, uint64_t memory)
         _exit(1);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, cpu_seconds);
-    limit(RLIMIT_FSIZE, 1ull << 30);
+    limit(RLIMIT_FSIZE, 4ull << 30); /* guest RAM is a file of up to 3 GiB */
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow takes terabytes of addresses */
     limit(RLIMIT_AS, memory);
 #else

@@ -81,3 +81,11 @@ setup() {
     [ "$(jq '[.runs | group_by(.params.updates)[] | [.[].checksum // empty] |
         unique | length] == [1, 1]' "$BATS_TEST_TMPDIR/t.json")" = true ]
 }
+
+@test "a guest may have more RAM than the default, as a long chase needs" {
+    run jq -r '.runs[].reason' <(trapmark run -b interp -t tlb-chase -p page=4 \
+        -p kib=1048576 -n 1 --batch-us 10 -o - 2> /dev/null)
+    [[ $output = *--ram* ]]
+    timeout 60 trapmark run -b interp -t empty --ram 1536 -n 1 \
+        -o "$BATS_TEST_TMPDIR/r.json"
+}
