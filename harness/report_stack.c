@@ -1,5 +1,5 @@
 /* Data of the stacked bars: exits per operation, where the time goes. */
-#include "report_tsv.h"
+#include "report_stack.h"
 #include "table.h"
 #include "util.h"
 
@@ -8,31 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUEST EV_COUNT      /* kinds beyond the events */
-#define REST (EV_COUNT + 1) /* known only as a part of a total */
-#define KINDS (EV_COUNT + 2)
 #define GROUP_GAP 0.5
-#define MAX_PANELS 8
-
-/* One bar: an amount of each kind, and what stands at its end. */
-struct stack {
-    double kind[KINDS];
-    double total;
-    char text[96];
-};
-
-struct stacks {
-    const struct report *r;
-    const char *suite;
-    /* False: the row has no bar. */
-    bool (*get)(const struct report_row *row, struct stack *stack);
-    const char *rest_label, *guest_label;
-    bool percent;
-    double least; /* a benchmark without that much outside the guest is left
-                     out */
-    unsigned panels;
-    double top[MAX_PANELS], rows[MAX_PANELS], largest[MAX_PANELS];
-};
 
 /* An exit, and neither a sum of others nor a part of them. */
 static bool is_exit(int ev)
@@ -49,7 +25,7 @@ static bool is_fault(int ev)
 
 /* Fills in the kinds that are wanted and not above the limit. */
 static double sum_events(const struct report_row *row, bool (*wanted)(int ev),
-                         double limit, double kind[KINDS], bool *any)
+                         double limit, double kind[STACK_KINDS], bool *any)
 {
     double value, sum = 0;
 
@@ -69,12 +45,14 @@ static double sum_events(const struct report_row *row, bool (*wanted)(int ev),
 /* Where a VMM counts all exits and there are fewer of them than events of some
  * kind, or than exits by kind and faults together, those weren't exits of their
  * own: it met them while it emulated. They are left out. */
-static bool get_exits(const struct report_row *row, struct stack *stack)
+static bool get_exits(const struct stacks *p, const struct report_row *row,
+                      struct stack *stack)
 {
     double exits, faults, total, limit = INFINITY;
     char figure[FIGURE_MAX];
     bool any = false, total_known;
 
+    (void)p;
     total_known =
         report_event(row, RF_EVENTS, event_names[EV_EXIT_TOTAL], &total);
     if (total_known)
@@ -89,8 +67,8 @@ static bool get_exits(const struct report_row *row, struct stack *stack)
     }
     stack->total = exits + faults;
     if (total_known) {
-        stack->kind[REST] = fmax(total - stack->total, 0);
-        stack->total += stack->kind[REST];
+        stack->kind[STACK_REST] = fmax(total - stack->total, 0);
+        stack->total += stack->kind[STACK_REST];
     }
     snprintf(stack->text, sizeof(stack->text), "%s",
              table_figure(stack->total, figure));
@@ -98,12 +76,14 @@ static bool get_exits(const struct report_row *row, struct stack *stack)
 }
 
 /* Per cent of the time inside the backend and the VMM. */
-static bool get_split(const struct report_row *row, struct stack *stack)
+static bool get_split(const struct stacks *p, const struct report_row *row,
+                      struct stack *stack)
 {
     json_t *split = json_object_get(row->json, RF_TIME_SPLIT);
     double guest, vmm, value, known = 0, total;
     char figure[FIGURE_MAX];
 
+    (void)p;
     if (!result_real(split, RF_GUEST, &guest) ||
         !result_real(split, RF_VMM, &vmm) || guest < 0 || vmm < 0 ||
         guest + vmm <= 0)
@@ -122,8 +102,8 @@ static bool get_split(const struct report_row *row, struct stack *stack)
             stack->kind[ev] *= vmm / known;
     for (int ev = 0; ev < EV_COUNT; ev++)
         stack->kind[ev] *= 100 / total;
-    stack->kind[REST] = 100 * fmax(vmm - known, 0) / total;
-    stack->kind[GUEST] = 100 * guest / total;
+    stack->kind[STACK_REST] = 100 * fmax(vmm - known, 0) / total;
+    stack->kind[STACK_GUEST] = 100 * guest / total;
     stack->total = 100;
     snprintf(stack->text, sizeof(stack->text), "%s ticks",
              table_figure(total, figure));
@@ -131,7 +111,7 @@ static bool get_split(const struct report_row *row, struct stack *stack)
 }
 
 /* Suites of grids: with every point the picture would be too long to read. */
-static bool is_grid(const struct report_bench *b)
+bool report_is_grid(const struct report_bench *b)
 {
     return !strcmp(b->suite, "paging") || !strcmp(b->suite, "tradeoff");
 }
@@ -139,7 +119,7 @@ static bool is_grid(const struct report_bench *b)
 static void note_grids(const struct report *r, struct text *notes)
 {
     for (unsigned b = 0; b < r->nbenches; b++) {
-        if (!is_grid(&r->benches[b]))
+        if (!report_is_grid(&r->benches[b]))
             continue;
         text_add(notes, "Left out: the suites paging and tradeoff, with a row "
                         "for each point of their grids.\n");
@@ -153,11 +133,11 @@ static bool get(const struct stacks *p, unsigned bench, unsigned series,
     const struct report_row *row = report_ok(p->r, bench, series);
 
     memset(stack, 0, sizeof(*stack));
-    return row && !is_grid(&p->r->benches[bench]) && p->get(row, stack);
+    return row && !report_is_grid(&p->r->benches[bench]) &&
+           p->get(p, row, stack);
 }
 
-/* The largest total of a benchmark; 0: it has no bars. */
-static double largest(const struct stacks *p, unsigned bench)
+double stacks_largest(const struct stacks *p, unsigned bench)
 {
     struct stack stack;
     double most = 0, told = 0;
@@ -168,7 +148,7 @@ static double largest(const struct stacks *p, unsigned bench)
         if (!get(p, bench, s, &stack))
             continue;
         most = fmax(most, stack.total);
-        told = fmax(told, stack.total - stack.kind[GUEST]);
+        told = fmax(told, stack.total - stack.kind[STACK_GUEST]);
     }
     return told < p->least ? 0 : most;
 }
@@ -177,10 +157,10 @@ static double largest(const struct stacks *p, unsigned bench)
  * panels for up to 5, 50, 500 ... */
 static unsigned magnitude(const struct stacks *p, unsigned bench)
 {
-    double most = largest(p, bench);
+    double most = stacks_largest(p, bench);
     unsigned m = 0;
 
-    for (double limit = 5; !p->percent && m + 1 < MAX_PANELS && most > limit;
+    for (double limit = 5; !p->percent && m + 1 < STACK_PANELS && most > limit;
          limit *= 10)
         m++;
     return m;
@@ -199,62 +179,63 @@ static double round_up(double value)
 }
 
 /* Gives every kind that occurs an index in the legend. Returns how many. */
-static unsigned find_keys(const struct stacks *p, int key[KINDS])
+static unsigned find_keys(const struct stacks *p, int key[STACK_KINDS])
 {
     /* The guest first and the unattributed last. */
     unsigned n = 0;
-    bool used[KINDS] = {false};
+    bool used[STACK_KINDS] = {false};
     struct stack stack;
 
     for (unsigned b = 0; b < p->r->nbenches; b++) {
-        if (largest(p, b) <= 0)
+        if (stacks_largest(p, b) <= 0)
             continue;
         for (unsigned s = 0; s < p->r->nseries; s++)
             if (get(p, b, s, &stack))
-                for (unsigned k = 0; k < KINDS; k++)
+                for (unsigned k = 0; k < STACK_KINDS; k++)
                     used[k] |= stack.kind[k] > stack.total * 0.001;
     }
-    for (unsigned k = 0; k < KINDS; k++)
+    for (unsigned k = 0; k < STACK_KINDS; k++)
         key[k] = -1;
-    if (used[GUEST])
-        key[GUEST] = n++;
+    if (used[STACK_GUEST])
+        key[STACK_GUEST] = n++;
     for (unsigned k = 0; k < EV_COUNT; k++)
         if (used[k])
             key[k] = n++;
-    if (used[REST])
-        key[REST] = n++;
+    if (used[STACK_REST])
+        key[STACK_REST] = n++;
     return n;
 }
 
 static const char *kind_name(unsigned kind)
 {
-    return kind == GUEST  ? "guest"
-           : kind == REST ? "unattributed"
-                          : event_names[kind];
+    return kind == STACK_GUEST  ? "guest"
+           : kind == STACK_REST ? "unattributed"
+                                : event_names[kind];
 }
 
-static bool write_keys(const struct stacks *p, const int key[KINDS],
+static bool write_keys(const struct stacks *p, const int key[STACK_KINDS],
                        const char *prefix)
 {
     FILE *f = tsv_open(prefix, "keys");
 
     if (!f)
         return false;
-    for (int i = 0; i < KINDS; i++) {
-        for (unsigned k = 0; k < KINDS; k++) {
+    for (int i = 0; i < STACK_KINDS; i++) {
+        for (unsigned k = 0; k < STACK_KINDS; k++) {
             if (key[k] != i)
                 continue;
             fprintf(f, "%s\t%s\t0\n", kind_name(k),
-                    k == GUEST  ? p->guest_label
-                    : k == REST ? p->rest_label
-                                : event_names[k]);
+                    k == STACK_GUEST  ? p->guest_label
+                    : k == STACK_REST ? p->rest_label
+                    : p->event_label  ? p->event_label(k)
+                                      : event_names[k]);
         }
     }
     return tsv_close(f);
 }
 
 static unsigned put_bench(struct stacks *p, unsigned bench, unsigned panel,
-                          const int key[KINDS], FILE *bars, FILE *labels)
+                          const int key[STACK_KINDS], FILE *bars, FILE *labels)
 {
     double *y = &p->rows[panel];
     const char *name = p->r->benches[bench].label;
@@ -267,10 +248,10 @@ static unsigned put_bench(struct stacks *p, unsigned bench, unsigned panel,
 
         if (!get(p, bench, s, &stack))
             continue;
-        for (unsigned k = 0; k < KINDS; k++)
+        for (unsigned k = 0; k < STACK_KINDS; k++)
             count = key[k] >= count ? key[k] + 1 : count;
         for (int i = 0; i < count; i++) {
-            for (unsigned k = 0; k < KINDS; k++) {
+            for (unsigned k = 0; k < STACK_KINDS; k++) {
                 if (key[k] != i || stack.kind[k] <= 0)
                     continue;
                 fprintf(bars, "%u\t%.3f\t%d\t%.9g\t%.9g\n", panel, *y + 0.5, i,
@@ -304,23 +285,23 @@ static bool write_panels(const struct stacks *p, const char *prefix)
     return tsv_close(f);
 }
 
-static int write_stacks(struct stacks *p, const char *prefix,
-                        struct text *notes, struct tsv_sizes *sizes)
+int stacks_write(struct stacks *p, const char *prefix, struct text *notes,
+                 struct tsv_sizes *sizes)
 {
     FILE *bars = tsv_open(prefix, "bars"), *labels = tsv_open(prefix, "labels");
-    int key[KINDS], count = 0, lines;
+    int key[STACK_KINDS], count = 0, lines;
     double top = 0;
     bool ok = bars && labels;
 
     sizes->keys = find_keys(p, key);
-    for (unsigned m = 0; ok && m < MAX_PANELS; m++) {
+    for (unsigned m = 0; ok && m < STACK_PANELS; m++) {
         unsigned panel = p->panels, n = 0;
         double most = 0;
 
         for (unsigned b = 0; b < p->r->nbenches; b++) {
-            if (largest(p, b) <= 0 || magnitude(p, b) != m)
+            if (stacks_largest(p, b) <= 0 || magnitude(p, b) != m)
                 continue;
-            most = fmax(most, largest(p, b));
+            most = fmax(most, stacks_largest(p, b));
             n += put_bench(p, b, panel, key, bars, labels);
         }
         if (!n)
@@ -354,7 +335,7 @@ int tsv_exits(const struct report *r, const char *suite, const char *prefix,
     double value;
 
     for (unsigned b = 0; b < r->nbenches; b++)
-        if (!is_grid(&r->benches[b]) && largest(&p, b) <= 0)
+        if (!report_is_grid(&r->benches[b]) && stacks_largest(&p, b) <= 0)
             text_list(&none, "%s", r->benches[b].label);
     for (unsigned s = 0; s < r->nseries; s++) {
         bool counted = false;
@@ -380,7 +361,7 @@ int tsv_exits(const struct report *r, const char *suite, const char *prefix,
              "are no exits. The number is the sum.\n");
     note_grids(r, &notes);
     tsv_note_kvm(r, &notes);
-    return write_stacks(&p, prefix, &notes, sizes);
+    return stacks_write(&p, prefix, &notes, sizes);
 }
 
 int tsv_split(const struct report *r, const char *suite, const char *prefix,
@@ -410,7 +391,7 @@ int tsv_split(const struct report *r, const char *suite, const char *prefix,
             text_list(&none, "%s", r->series[s].label);
     }
     for (unsigned b = 0; b < r->nbenches; b++)
-        if (split[b] && largest(&p, b) <= 0)
+        if (split[b] && stacks_largest(&p, b) <= 0)
             text_list(&dull, "%s", r->benches[b].label);
     free(split);
     tsv_note(&notes,
@@ -421,5 +402,5 @@ int tsv_split(const struct report *r, const char *suite, const char *prefix,
                      "included. The number is the whole, per operation.\n");
     note_grids(r, &notes);
     tsv_note_kvm(r, &notes);
-    return write_stacks(&p, prefix, &notes, sizes);
+    return stacks_write(&p, prefix, &notes, sizes);
 }

@@ -2,6 +2,7 @@
 #include "exits.h"
 #include "report.h"
 #include "report_oracle.h"
+#include "report_profile.h"
 #include "report_tradeoff.h"
 #include "table.h"
 #include "util.h"
@@ -196,6 +197,7 @@ void report_tables(const struct report *r, FILE *out)
     }
     print_oracle(r, out);
     tradeoff_tables(r, out);
+    profile_table(r, out);
     for (unsigned i = 0; i < r->nrows; i++)
         noisy |= r->rows[i].noisy;
     if (noisy)

@@ -19,6 +19,7 @@ typedef int tsv_writer(const struct report *r, const char *suite,
                        const char *prefix, struct tsv_sizes *sizes);
 tsv_writer tsv_cost, tsv_relative, tsv_exits, tsv_split;
 tsv_writer tsv_nano, tsv_mechanisms, tsv_map, tsv_cuts;
+tsv_writer tsv_profile, tsv_scatter;
 
 /* PREFIX.NAME.tsv, or NULL with errno. */
 FILE *tsv_open(const char *prefix, const char *name);

@@ -32,6 +32,7 @@ kind_colour(k) = \
     k eq 'fault.hidden'  ? 0xcc6677 : k eq 'fault.trace'   ? 0xcc6677 : \
     k eq 'exit.interrupt'? 0x882255 : k eq 'exit.signal'   ? 0x882255 : \
     k eq 'exit.hypercall'? 0xaa4499 : k eq 'exit.other'    ? 0xaa4499 : \
+    k eq 'guest.syscall' ? 0xee7733 : k eq 'interrupt'     ? 0x882255 : \
     k eq 'ctx.switch'    ? 0x44aa99 : k eq 'walk'          ? 0xddcc77 : \
     k eq 'fault.true'    ? 0x333333 : 0x555555
 # 3 is solid; the others are hatchings of the svg terminal.

@@ -60,7 +60,7 @@ one_line_with() {
 	command -v gnuplot || skip "gnuplot is not installed"
 	run "$trapmark" report "$fixture" -o "$dir/out"
 	[ "$status" -eq 0 ]
-	for plot in cost-micro cost-compute cost-io cost-mixed relative exits split; do
+	for plot in cost-micro cost-compute cost-io cost-mixed relative exits split scatter; do
 		[ -s "$dir/out/$plot.svg" ]
 		grep -q '</svg>' "$dir/out/$plot.svg"
 	done
@@ -75,7 +75,7 @@ one_line_with() {
 	command -v gnuplot || skip "gnuplot is not installed"
 	"$trapmark" report "$fixture" -o "$dir/out" >/dev/null
 	page=$dir/out/report.html
-	[ "$(grep -c '<svg' "$page")" -eq 7 ]
+	[ "$(grep -c '<svg' "$page")" -eq 8 ]
 	lacks '(src|href)="?(https?:)?//' "$page"
 	lacks '<(script|link|img|iframe)' "$page"
 	# Ids of inlined pictures don't collide.

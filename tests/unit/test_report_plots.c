@@ -1,5 +1,5 @@
-/* Tests the data of the report's plots of variants: nanobenchmarks, mechanisms,
- * the trade-off. */
+/* Tests the data of the report's special plots: nanobenchmarks, mechanisms, the
+ * trade-off, profiles. */
 #include "report_fixture.h"
 
 #include "harness/report_tradeoff.h"
@@ -81,51 +81,50 @@ static const char *const trade_rows =
         "nested",
         "0", "0",
         200, 190,
-        210, "") "," TRADE("trace", "16", "0", 900, 850, 950,
-                           "") "," TRADE("vtlb", "16", "0", 300, 290, 310,
-                                         ",\"events\":{\"fault.hidden\":12,"
-                                         "\"walk.refs\":480},"
-                                         "\"event_ticks\":{\"fault.hidden\":"
-                                         "120}") "," TRADE("nested", "16", "0",
-                                                           200, 190, 210,
-                                                           "") "," TRADE("trac"
-                                                                         "e",
-                                                                         "0",
-                                                                         "4",
-                                                                         100,
-                                                                         80,
-                                                                         120,
-                                                                         "") "," TRADE("vtlb",
-                                                                                       "0",
-                                                                                       "4",
-                                                                                       110,
-                                                                                       90,
-                                                                                       130,
-                                                                                       "") "," TRADE("nested",
-                                                                                                     "0",
-                                                                                                     "4",
-                                                                                                     200,
-                                                                                                     190,
-                                                                                                     210,
-                                                                                                     "") "," TRADE("trace",
-                                                                                                                   "16",
-                                                                                                                   "4",
-                                                                                                                   900,
-                                                                                                                   850,
-                                                                                                                   950,
-                                                                                                                   "") "," TRADE("vtlb",
-                                                                                                                                 "16",
-                                                                                                                                 "4",
-                                                                                                                                 150,
-                                                                                                                                 140,
-                                                                                                                                 160,
-                                                                                                                                 "") "," TRADE("nested",
-                                                                                                                                               "16",
-                                                                                                                                               "4",
-                                                                                                                                               300,
-                                                                                                                                               290,
-                                                                                                                                               310,
-                                                                                                                                               "");
+        210,
+        "") "," TRADE("trace", "16", "0", 900, 850, 950,
+                      "") "," TRADE("vtlb", "16", "0", 300, 290, 310,
+                                    ",\"events\":{\"fault.hidden\":12,"
+                                    "\"walk.refs\":480},"
+                                    "\"event_ticks\":{\"fault.hidden\":"
+                                    "120}") "," TRADE("nested",
+                                                      "16", "0", 200, 190, 210,
+                                                      "") "," TRADE("trac"
+                                                                    "e",
+                                                                    "0", "4",
+                                                                    100, 80,
+                                                                    120,
+                                                                    "") "," TRADE("vtlb",
+                                                                                  "0",
+                                                                                  "4",
+                                                                                  110,
+                                                                                  90,
+                                                                                  130,
+                                                                                  "") "," TRADE("nested",
+                                                                                                "0",
+                                                                                                "4",
+                                                                                                200,
+                                                                                                190,
+                                                                                                210,
+                                                                                                "") "," TRADE("trace",
+                                                                                                              "16",
+                                                                                                              "4",
+                                                                                                              900,
+                                                                                                              850,
+                                                                                                              950,
+                                                                                                              "") "," TRADE("vtlb",
+                                                                                                                            "16",
+                                                                                                                            "4",
+                                                                                                                            150,
+                                                                                                                            140,
+                                                                                                                            160,
+                                                                                                                            "") "," TRADE("nested",
+                                                                                                                                          "16",
+                                                                                                                                          "4",
+                                                                                                                                          300,
+                                                                                                                                          290,
+                                                                                                                                          310,
+                                                                                                                                          "");
 
 static void test_tradeoff(void **state)
 {
@@ -204,6 +203,110 @@ static void test_tradeoff_data(void **state)
     free(prefix);
 }
 
+#define WORK(suite, bench, paging, events) \
+    OK(suite, bench, "interp", 1,          \
+       ",\"paging\":\"" paging "\",\"events\":{" events "}")
+
+/* Two of a million instructions are two; the row under trace knows of writes to
+ * page tables. */
+static const char *const work_rows =
+    WORK("compute", "sort", "none", "\"insn.retired\":5e5") "," WORK("mixed", "forkwait", "none", "\"insn.retired\":1000,\"guest.syscall\":1,\"ctx.switch\":3") "," WORK(
+        "mixed", "forkwait", "trace",
+        "\"insn.retired\":1000,\"guest.syscall\":1,\"ctx.switch\":3,"
+        "\"fault.trace\":4,\"fault.hidden\":9") "," WORK("io", "console",
+                                                         "none",
+                                                         "\"insn.retired\":2e6,"
+                                                         "\"guest.syscall\":4,"
+                                                         "\"exit.io\":140") "," OK("io",
+                                                                                   "console",
+                                                                                   "bt",
+                                                                                   1,
+                                                                                   ",\"events\":{\"insn.retired\":7,\"guest.syscall\":7}") "," WORK("micro",
+                                                                                                                                                    "in",
+                                                                                                                                                    "none",
+                                                                                                                                                    "\"insn.retired\":1,\"exit.io\":1");
+
+static void test_profile_data(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    char *prefix = xformat("%s/profile", dir), *text;
+
+    (void)state;
+    load(&r, work_rows);
+    assert_int_equal(tsv_profile(&r, NULL, prefix, &sizes), 2);
+    text = read_tsv(prefix, "labels");
+    assert_non_null(strstr(text, "\tconsole\tinterp/none\t72\t72.0\n"));
+    /* Hidden faults are the policy's, not the guest's. */
+    assert_non_null(strstr(text, "\tforkwait\tinterp/trace\t8000\t8000\n"));
+    free(text);
+    text = read_tsv(prefix, "keys");
+    assert_non_null(strstr(text, "fault.trace\tpage-table writes\t0\n"));
+    free(text);
+    text = read_tsv(prefix, "notes");
+    assert_non_null(strstr(text, "Fewer than 0.1 of them: sort\n"));
+    assert_non_null(strstr(text, "writes aren't counted for: sort, console."));
+    free(text);
+    report_free(&r);
+    free(prefix);
+}
+
+static void test_scatter_data(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    char *prefix = xformat("%s/scatter", dir), *text;
+
+    (void)state;
+    load(&r, work_rows);
+    assert_int_equal(tsv_scatter(&r, NULL, prefix, &sizes), 3);
+    text = read_tsv(prefix, "points");
+    /* What is rarer than the axis shows stands at its zero. */
+    assert_non_null(strstr(text, "0.0333333\t0.0333333\t0\t0\tsort\n"));
+    assert_non_null(strstr(text, "2\t0.0333333\t1\t0\tconsole\n"));
+    assert_non_null(strstr(text, "1000\t7000\t2\t0\tforkwait\n"));
+    free(text);
+    report_free(&r);
+    /* Two points are no picture. */
+    load(&r, WORK("mixed", "a", "none", "\"insn.retired\":1") "," WORK(
+                 "mixed", "b", "none", "\"insn.retired\":1"));
+    assert_int_equal(tsv_scatter(&r, NULL, prefix, &sizes), 0);
+    report_free(&r);
+    free(prefix);
+}
+
+/* Points in one place share a label; none covers another. */
+static void test_scatter_crowd(void **state)
+{
+    struct report r;
+    struct tsv_sizes sizes = {0};
+    struct text rows = {0};
+    char *prefix = xformat("%s/crowd", dir), *text;
+    unsigned labels = 0;
+
+    (void)state;
+    for (int i = 0; i < 9; i++)
+        text_add(&rows,
+                 "%s{\"suite\":\"compute\",\"bench\":\"c%d\",\"backend\":"
+                 "\"interp\",\"paging\":\"none\",\"status\":\"ok\",\"unit\":"
+                 "\"ticks\",\"ticks_per_op\":{\"median\":1,\"ci95\":[1,1]},"
+                 "\"events\":{\"insn.retired\":1}}",
+                 i ? "," : "", i);
+    load(&r, rows.text);
+    free(rows.text);
+    assert_int_equal(tsv_scatter(&r, NULL, prefix, &sizes), 9);
+    text = read_tsv(prefix, "points");
+    for (char *p = text; (p = strstr(p, "\tc")); p++)
+        labels++;
+    assert_in_range(labels, 1, 4);
+    free(text);
+    text = read_tsv(prefix, "notes");
+    assert_non_null(strstr(text, "Side by side: c0 +"));
+    free(text);
+    report_free(&r);
+    free(prefix);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +314,9 @@ int main(void)
         cmocka_unit_test(test_mechanism_data),
         cmocka_unit_test(test_tradeoff),
         cmocka_unit_test(test_tradeoff_data),
+        cmocka_unit_test(test_profile_data),
+        cmocka_unit_test(test_scatter_data),
+        cmocka_unit_test(test_scatter_crowd),
     };
 
     return cmocka_run_group_tests_name("report_plots", tests, make_dir,
