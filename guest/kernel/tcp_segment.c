@@ -14,23 +14,20 @@
 static uint64_t sum_add(uint64_t sum, const void *data, uint32_t len)
 {
     const uint8_t *p = data;
-    uint16_t last = 0;
+    uint64_t v;
 
-    for (; len >= 4; len -= 4, p += 4) {
-        uint32_t v;
+    for (; len >= 16; len -= 16, p += 16) {
+        uint64_t two[2];
 
-        memcpy(&v, p, 4);
+        memcpy(two, p, 16);
+        sum += (two[0] & 0xffffffff) + (two[0] >> 32);
+        sum += (two[1] & 0xffffffff) + (two[1] >> 32);
+    }
+    for (; len; len -= len < 4 ? len : 4, p += 4) {
+        v = 0;
+        memcpy(&v, p, len < 4 ? len : 4);
         sum += v;
     }
-    if (len >= 2) {
-        memcpy(&last, p, 2);
-        sum += last;
-        p += 2;
-        len -= 2;
-        last = 0;
-    }
-    if (len)
-        sum += *p;
     return sum;
 }
 
