@@ -68,8 +68,12 @@ int virtio_pop(struct virtio_slot *s, unsigned queue,
 /* Gives a chain back with `written` bytes in it. */
 void virtio_push(struct virtio_slot *s, unsigned queue,
                  const struct virtq_chain *chain, uint32_t written);
-/* Shows the driver the chains that were given back, and interrupts, unless it
- * wants none. */
+/* Shows the driver the chains that were given back. Those that one call shows
+ * may become one used entry, the last one's: chains whose lengths the driver
+ * must know are shown one by one. */
+void virtio_publish(struct virtio_slot *s, unsigned queue);
+/* The same, and interrupts for all that was shown since the last time, unless
+ * the driver wants none. */
 void virtio_signal(struct virtio_slot *s, unsigned queue);
 /* Whether notifications of that queue would be wasted. */
 void virtio_suppress(struct virtio_slot *s, unsigned queue, bool on);

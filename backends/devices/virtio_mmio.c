@@ -111,14 +111,19 @@ void virtio_push(struct virtio_slot *s, unsigned queue,
     virtq_push(q, ram, c, written);
 }
 
-void virtio_signal(struct virtio_slot *s, unsigned queue)
+void virtio_publish(struct virtio_slot *s, unsigned queue)
 {
     struct guest_ram *ram = s->board->ram;
     struct virtq *q = &s->queue[queue];
 
     virtq_publish(q, ram);
     board_ram_written(s->board, ram->host + q->used, 6 + 8ull * q->num);
-    if (virtq_wants_interrupt(q, ram))
+}
+
+void virtio_signal(struct virtio_slot *s, unsigned queue)
+{
+    virtio_publish(s, queue);
+    if (virtq_wants_interrupt(&s->queue[queue], s->board->ram))
         slot_interrupt(s, INTERRUPT_USED);
 }
 

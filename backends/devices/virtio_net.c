@@ -54,7 +54,7 @@ static void net_destroy(struct virtio_slot *s)
 static uint64_t net_features(struct virtio_slot *s)
 {
     (void)s;
-    return NET_F_MAC;
+    return NET_F_MAC | VIRTIO_F_RING;
 }
 
 static void net_config(struct virtio_slot *s, void *to)
@@ -108,6 +108,7 @@ static void net_deliver(struct virtio_slot *s)
         virtq_write(&chain, 0, &header, sizeof(header));
         virtq_write(&chain, sizeof(header), frame, len);
         virtio_push(s, NET_RX, &chain, sizeof(header) + len);
+        virtio_publish(s, NET_RX);
         pushed = true;
     }
     if (pushed)

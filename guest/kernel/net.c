@@ -28,8 +28,12 @@ static struct net {
     uint16_t seen[2];        /* used entries taken */
     uint8_t idle_tx[FRAMES]; /* frames that are not with the device: a stack */
     unsigned idle;
+    uint8_t
+        sent[FRAMES]; /* the others, in the order of their posting: a ring */
+    unsigned sent_first, sent_end;
     unsigned untold; /* receive buffers posted since the last notification */
     bool eager;      /* NET_EAGER */
+    bool awaited[2]; /* somebody sleeps until there is a completion */
     void (*ip)(const uint8_t *frame, uint32_t len);
     /* Frames that came and that a raw receiver has not taken yet: a ring. */
     struct {
@@ -39,21 +43,42 @@ static struct net {
     unsigned first, waiting;
 } net;
 
+static bool has(uint64_t feature)
+{
+    return net.dev.features & feature;
+}
+
+static void wake(unsigned which)
+{
+    if (net.awaited[which])
+        proc_wake(&net.queue[which]);
+    net.awaited[which] = false;
+}
+
+/* With the event index: at the next completion, or so late that it never comes
+ * to that. Look at the used ring once more before sleeping. */
+static void want_interrupts(unsigned which, bool on)
+{
+    struct virtio_queue *q = net.queue[which];
+
+    if (has(VIRTIO_F_EVENT_IDX))
+        virtio_interrupt_at(q, (uint16_t)(q->used.idx + (on ? 0 : 0x7fff)));
+    else
+        virtio_want_interrupts(q, on);
+}
+
 /* With IP there is no interrupt again until net_idle: whoever works on frames
  * looks by himself when he has done. */
 static void interrupt(void)
 {
     virtio_ack(&net.dev);
-    if (!net.eager) {
-        virtio_want_interrupts(net.queue[RX], false);
-        virtio_want_interrupts(net.queue[TX], false);
-    }
-    proc_wake(&net.queue[TX]);
-    if (!net.ip) {
-        proc_wake(&net.queue[RX]);
-        return;
-    }
-    net_poll();
+    want_interrupts(RX, net.eager);
+    want_interrupts(TX, net.eager);
+    wake(TX);
+    if (net.ip)
+        net_poll();
+    else
+        wake(RX);
 }
 
 static bool setup_buffers(unsigned which)
@@ -84,7 +109,8 @@ static void probe(void)
 {
     presence = ABSENT;
     if (!virtio_find(&net.dev, ID_NET, interrupt) ||
-        !virtio_negotiate(&net.dev, 0) || !setup_buffers(RX) || !setup_buffers(TX))
+        !virtio_negotiate(&net.dev, VIRTIO_F_EVENT_IDX | VIRTIO_F_IN_ORDER) ||
+        !setup_buffers(RX) || !setup_buffers(TX))
         return;
     for (unsigned i = 0; i < FRAMES; i++) {
         virtio_post(net.queue[RX], (uint16_t)(2 * i));
@@ -112,8 +138,8 @@ void net_address(uint8_t mac[6])
 void net_set_mode(unsigned mode)
 {
     net.eager = mode & NET_EAGER;
-    virtio_want_interrupts(net.queue[RX], net.eager);
-    virtio_want_interrupts(net.queue[TX], net.eager);
+    want_interrupts(RX, net.eager);
+    want_interrupts(TX, net.eager);
 }
 
 static bool completed(unsigned which)
@@ -124,26 +150,39 @@ static bool completed(unsigned which)
 /* Sleeps until an interrupt or the deadline, unless there is a completion. */
 static void await(unsigned which, uint64_t deadline)
 {
-    struct virtio_queue *q = net.queue[which];
-
-    virtio_want_interrupts(q, true);
+    want_interrupts(which, true);
     /* Interrupts are off, so the completion can't slip in before the sleep. */
-    if (!completed(which))
+    if (!completed(which)) {
+        net.awaited[which] = true;
         proc_sleep(&net.queue[which], deadline);
-    virtio_want_interrupts(q, net.eager);
+    }
+    want_interrupts(which, net.eager);
 }
 
 /* ---- Sending ------------------------------------------------------------ */
 
-/* Takes back what the device has sent. */
+static void take_back(unsigned i)
+{
+    net.idle_tx[net.idle++] = (uint8_t)i;
+    net.seen[TX]++;
+}
+
+/* Takes back what the device has sent. In order, one used entry stands for all
+ * frames up to its own. */
 static void reap(void)
 {
-    struct virtio_queue *q = net.queue[TX];
+    const struct virtio_queue *q = net.queue[TX];
 
-    while (completed(TX) && net.idle < FRAMES)
-        net.idle_tx[net.idle++] =
-            (uint8_t)(q->used.ring[net.seen[TX]++ % VIRTQ_SIZE].id / 2 %
-                      FRAMES);
+    while (completed(TX) && net.idle < FRAMES) {
+        unsigned id = q->used.ring[net.seen[TX] % VIRTQ_SIZE].id / 2 % FRAMES;
+        unsigned i = id;
+
+        do {
+            if (has(VIRTIO_F_IN_ORDER))
+                i = net.sent[net.sent_first++ % FRAMES];
+            take_back(i);
+        } while (i != id && net.idle < FRAMES);
+    }
 }
 
 bool net_take(struct net_buffer *b, unsigned spare)
@@ -170,6 +209,7 @@ void net_give_back(const struct net_buffer *b)
 void net_post(const struct net_buffer *b, uint32_t len)
 {
     net.queue[TX]->desc[2 * b->index + 1].len = len;
+    net.sent[net.sent_end++ % FRAMES] = b->index;
     virtio_post(net.queue[TX], (uint16_t)(2 * b->index));
 }
 
@@ -234,7 +274,7 @@ static void arrive(unsigned i, uint32_t len)
 
     if (!ip && keep_raw(i, len)) {
         if (net.ip)
-            proc_wake(&net.queue[RX]);
+            wake(RX);
         return;
     }
     if (ip && net.ip)
@@ -262,10 +302,10 @@ bool net_idle(void)
     if (!net.ip)
         return false;
     tell_refilled();
-    virtio_want_interrupts(net.queue[RX], true);
+    want_interrupts(RX, true);
     if (!completed(RX))
         return false;
-    virtio_want_interrupts(net.queue[RX], net.eager);
+    want_interrupts(RX, net.eager);
     net_poll();
     return true;
 }

@@ -77,14 +77,14 @@ static void make_available(struct fixture *f, unsigned q, uint16_t head)
     a[1]++;
 }
 
-static void start(struct fixture *f)
+static void start_with(struct fixture *f, uint64_t features)
 {
     set(f, 0x70, 0);
     set(f, 0x70, 3);
     set(f, 0x24, 1);
-    set(f, 0x20, 1); /* VERSION_1 */
+    set(f, 0x20, features >> 32 | 1); /* VERSION_1 */
     set(f, 0x24, 0);
-    set(f, 0x20, 0);
+    set(f, 0x20, features);
     set(f, 0x70, 11);
     assert_int_equal(reg(f, 0x70), 11);
     for (unsigned q = RX; q <= TX; q++) {
@@ -99,6 +99,11 @@ static void start(struct fixture *f)
         seen[q] = 0;
     }
     set(f, 0x70, 15);
+}
+
+static void start(struct fixture *f)
+{
+    start_with(f, 0);
 }
 
 static int setup(void **state)
@@ -205,7 +210,11 @@ static void test_identity(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(reg(f, 0x08), 1);
-    assert_int_equal(reg(f, 0x10), 1 << 5); /* MAC and nothing else */
+    /* MAC; indirect tables, event index; in order */
+    assert_int_equal(reg(f, 0x10), 1 << 5 | 1 << 28 | 1 << 29);
+    set(f, 0x14, 1);
+    assert_int_equal(reg(f, 0x10), 1 | 1 << 3);
+    set(f, 0x14, 0);
     for (unsigned i = 0; i < 6; i++)
         assert_int_equal(board_mmio_read(&f->board, BASE + 0x100 + i, 1),
                          mac[i]);
@@ -264,6 +273,55 @@ static void test_interrupts(void **state)
     avail(f, RX)[0] = NO_INTERRUPT;
     avail(f, TX)[0] = 0;
     send(f, &out, 64);
+    assert_int_equal(reg(f, 0x60), 1);
+}
+
+/* In order, frames that went out together are one used entry, while each that
+ * came in has its own, for its length; and interrupts come at the index that
+ * the driver named. */
+static void test_in_order(void **state)
+{
+    struct fixture *f = *state;
+    struct tm_net_frame out = command(TM_NET_SINK), in;
+
+    start_with(f, 1ull << 35 | 1 << 29);
+    avail(f, TX)[2 + NUM] = 5; /* at the sixth */
+    avail(f, RX)[2 + NUM] = 2; /* at the third */
+    for (unsigned i = 0; i < 5; i++)
+        post(f, &out, 64, HEADER);
+    notify(f, TX);
+    assert_int_equal(used(f, TX)[1], 5);
+    assert_int_equal(used(f, TX)[2], 4 * 2);       /* the last one's head */
+    assert_int_equal(used(f, TX)[2 + 4], 0);       /* and nothing behind it */
+    assert_int_equal(used(f, TX)[2 + 4 * NUM], 5); /* tell me of the sixth */
+    assert_int_equal(reg(f, 0x60), 0);
+    send(f, &out, 64);
+    assert_int_equal(used(f, TX)[2 + 4 * 5], 5 * 2);
+    assert_int_equal(reg(f, 0x60), 1);
+    set(f, 0x64, 1);
+
+    give_buffers(f, 6);
+    out = command(TM_NET_ECHO);
+    for (unsigned i = 0; i < 6; i++) {
+        out.sequence = i;
+        send(f, &out, 64 + 8 * i);
+        assert_int_equal(receive(f, &in), 64 + 8 * i);
+        assert_int_equal(in.sequence, i);
+        assert_int_equal(reg(f, 0x60), i == 2);
+        set(f, 0x64, 1);
+    }
+    /* The same, all at once. */
+    give_buffers(f, 6);
+    avail(f, RX)[2 + NUM] = 8;
+    for (unsigned i = 0; i < 6; i++) {
+        out.sequence = i;
+        post(f, &out, 64 + 8 * i, HEADER);
+    }
+    notify(f, TX);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(receive(f, &in), 64 + 8 * i);
+        assert_int_equal(in.sequence, i);
+    }
     assert_int_equal(reg(f, 0x60), 1);
 }
 
@@ -590,6 +648,7 @@ int main(void)
         TEST(test_identity),
         TEST(test_echo),
         TEST(test_interrupts),
+        TEST(test_in_order),
         TEST(test_stream),
         TEST(test_stream_of_impossible_frames),
         TEST(test_sink_and_report),
