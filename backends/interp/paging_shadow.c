@@ -53,34 +53,41 @@ static void keep_tables(struct paging *p, gva_t va)
         p->base.keep(p->base.cache, va, &(struct walk_partial){.level = level});
 }
 
-/* What took the ticks since begin, if it was the VMM. */
-static void charge(struct event_counters *ev, uint64_t hidden, uint64_t trace,
-                   uint64_t begin)
+/* The shadow's answer; its ticks go to the event that it was. *faulted: the
+ * hardware's walk found nothing, so the VMM came in. */
+static enum shadow_verdict ask(struct icpu *c, gva_t va, unsigned access,
+                               struct shadow_page *page, struct shadow_fault *f,
+                               bool *faulted)
 {
-    uint64_t ticks = __rdtsc() - begin;
+    struct event_counters *ev = &c->vm.events;
+    uint64_t hidden = ev->count[EV_FAULT_HIDDEN];
+    uint64_t trace = ev->count[EV_FAULT_TRACE], begin = __rdtsc(), ticks;
+    enum shadow_verdict v = shadow_access(enter(c), va, access, page, f);
 
+    ticks = __rdtsc() - begin;
+    *faulted = true;
     if (ev->count[EV_FAULT_TRACE] != trace)
         ev->ticks[EV_FAULT_TRACE] += ticks;
     else if (ev->count[EV_FAULT_HIDDEN] != hidden)
         ev->ticks[EV_FAULT_HIDDEN] += ticks;
+    else if (v == SHADOW_GUEST)
+        ev->ticks[EV_FAULT_TRUE] += ticks;
+    else
+        *faulted = v != SHADOW_RETRY;
+    return v;
 }
 
 static int miss(struct icpu *c, const struct walk_regs *regs, gva_t va,
                 unsigned access, struct walk_result *w, uint8_t **host)
 {
-    struct event_counters *ev = &c->vm.events;
-    uint64_t hidden = ev->count[EV_FAULT_HIDDEN];
-    uint64_t trace = ev->count[EV_FAULT_TRACE], begin = __rdtsc();
-    enum shadow_verdict v;
+    unsigned refs = walk_shadow(c->paging, va);
     struct shadow_page page;
     struct shadow_fault f;
-    unsigned refs = walk_shadow(c->paging, va);
+    bool faulted;
 
-    v = shadow_access(enter(c), va, access, &page, &f);
-    charge(ev, hidden, trace, begin);
-    switch (v) {
+    switch (ask(c, va, access, &page, &f, &faulted)) {
     case SHADOW_RETRY:
-        if (ev->count[EV_FAULT_HIDDEN] != hidden) {
+        if (faulted) {
             /* Faults forget, and the access is made once more. */
             walk_cache_forget(&c->paging->cache, va);
             refs += walk_shadow(c->paging, va);

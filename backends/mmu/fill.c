@@ -255,6 +255,8 @@ static enum shadow_verdict resolve(struct shadow *s, struct site *at,
     if (x86_walk(s->cfg.ram, &s->regs, at->gva, access, &w)) {
         s->cfg.events->count[EV_WALK_VMM] += w.refs;
         f->error = w.error;
+        /* A fault voids what is cached for its address (SDM 4.10.4.1). */
+        shadow_invlpg(s, at->gva);
         return SHADOW_GUEST;
     }
     s->cfg.events->count[EV_WALK_VMM] += w.refs;
