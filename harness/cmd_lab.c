@@ -269,6 +269,9 @@ static int deliver(const struct lab *lab, const struct options *o,
     if (!o->output || strcmp(o->output, "-")) {
         exits_collect(&exits, file);
         exits_print(&exits, stdout);
+        if (!exits.nlines)
+            cli_say("no exits of VT-x or SVM were counted; trapmark doctor "
+                    "says what this KVM is");
         exits_free(&exits);
     }
     if (o->output)

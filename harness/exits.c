@@ -11,7 +11,7 @@
 
 const char exits_legend[] =
     "Exits per operation, then their kinds; the control's are subtracted. Host "
-    "interrupts are left out: they follow the host's clock. Page-table work: "
+    "interrupts are left out: they follow the host's clock.\nPage-table work: "
     "the guest's own faults (true), filled shadow entries (hidden), writes to "
     "traced tables (trace), and shadow tables made, left out of sync, brought "
     "in sync and dropped.";

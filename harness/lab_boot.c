@@ -124,8 +124,11 @@ static void become_qemu(const struct lab_files *f, const struct boot *b,
         char *libs = xformat("%s/usr/lib/x86_64-linux-gnu:"
                              "%s/lib/x86_64-linux-gnu",
                              f->qemu_root, f->qemu_root);
+        char *modules =
+            xformat("%s/usr/lib/x86_64-linux-gnu/qemu", f->qemu_root);
 
         setenv("LD_LIBRARY_PATH", libs, 1);
+        setenv("QEMU_MODULE_DIR", modules, 1);
         argv[n++] = "-L";
         argv[n++] = data;
         argv[n++] = "-L";

@@ -55,3 +55,4 @@ rm -rf "$dir/deb"
 # Newer kernels have their modules compressed.
 find "$dir/root/lib/modules" \( -name 'kvm*.ko.xz' -o -name 'irqbypass.ko.xz' -o -name 'ccp.ko.xz' \) -exec xz -d {} +
 have_kernel || fail "the package holds no kernel"
+have_qemu || fail "the packages hold no qemu-system-x86_64"
