@@ -20,9 +20,11 @@ static bool in_quick(const struct tm_note_bench *b)
     return (b->flags & TM_BENCH_PAPER) || *name;
 }
 
+/* Every other time hlt-timer sleeps for ever on emulated SVM: the interrupt that
+ * comes between STI and HLT is lost. */
 static bool in_micro(const struct tm_note_bench *b)
 {
-    return !strcmp(b->suite, "micro");
+    return !strcmp(b->suite, "micro") && strcmp(b->name, "hlt-timer");
 }
 
 /* TLB misses exit nowhere and take long here. */
