@@ -86,7 +86,7 @@ $(native_ELFS): $(O)/native/%: $(O)/guest/u/workloads/compute/%.o $(native_OBJS)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) -no-pie -o $@ $(filter %.o,$^) \
 		-Wl,-T,workloads/native/benchmarks.ld
 
-$(O)/tests/unit/test_db: \
+$(addprefix $(O)/tests/unit/,test_db test_db_tree): \
 	$(patsubst %,$(O)/host/workloads/mixed/db/%.o,$(db_ENGINE))
 
 # The unit tests run them.

@@ -351,12 +351,13 @@ static const char *selftest(void)
 {
     static const struct {
         const char *(*run)(void);
-    } checks[] = {{check_cow},        {check_wait},        {check_deaths},
-                  {check_preemption}, {check_sleep_order}, {check_bad_pointers},
-                  {check_memory},     {check_leaks},       {check_fpu},
-                  {check_exec},       {check_disk},        {check_disk_shared},
-                  {check_pipes},      {check_shared},      {check_mprotect},
-                  {check_fault_handler}};
+    } checks[] = {
+        {check_cow},           {check_wait},        {check_deaths},
+        {check_preemption},    {check_sleep_order}, {check_bad_pointers},
+        {check_memory},        {check_leaks},       {check_fpu},
+        {check_exec},          {check_disk},        {check_disk_shared},
+        {check_pipes},         {check_shared},      {check_mprotect},
+        {check_fault_handler}, {check_batches},     {check_word_sleep}};
 
     for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         const char *problem = checks[i].run();

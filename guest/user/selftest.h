@@ -36,5 +36,8 @@ const char *check_pipes(void);
 const char *check_shared(void);
 const char *check_mprotect(void);
 const char *check_fault_handler(void);
+/* selftest_disk.c: the same. */
+const char *check_batches(void);
+const char *check_word_sleep(void);
 
 #endif
