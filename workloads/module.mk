@@ -86,7 +86,7 @@ $(native_ELFS): $(O)/native/%: $(O)/guest/u/workloads/compute/%.o $(native_OBJS)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(SAN) -no-pie -o $@ $(filter %.o,$^) \
 		-Wl,-T,workloads/native/benchmarks.ld
 
-$(addprefix $(O)/tests/unit/,test_db test_db_tree): \
+$(addprefix $(O)/tests/unit/,test_db test_db_tree test_db_guest): \
 	$(patsubst %,$(O)/host/workloads/mixed/db/%.o,$(db_ENGINE))
 
 # The unit tests run them.
@@ -96,6 +96,8 @@ $(foreach t,$(native_TESTS),$(eval \
 	CFLAGS_tests/unit/$(t).c := -DNATIVE_DIR='"$(O)/native"'))
 $(O)/tests/unit/test_io_workloads: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
 CFLAGS_tests/unit/test_io_workloads.c := -DGUEST_DIR='"$(O)/guest"'
+$(O)/tests/unit/test_db_guest: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
+CFLAGS_tests/unit/test_db_guest.c := -DGUEST_DIR='"$(O)/guest"'
 $(O)/tests/unit/test_http: $(addprefix $(O)/host/,workloads/mixed/http.o guest/lib/fmt.o)
 # The test listens in on the network.
 $(O)/tests/unit/test_web: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
