@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define LIVES_MAX 5 /* a round: they are long, where guest kernels are slow */
+
 const char *life_refuse(const struct backend *backend)
 {
     return backend->class == BACKEND_VCPU
@@ -57,15 +59,16 @@ static bool live(const struct runner_job *job, struct runner_result *result)
 
 void life_run(const struct runner_job *job, struct runner_result *result)
 {
+    const unsigned lives = job->samples < LIVES_MAX ? job->samples : LIVES_MAX;
     struct runner_job one = *job;
 
     memset(result, 0, sizeof(*result));
     one.samples = one.iters = 1;
-    result->samples = xcalloc(job->samples, sizeof(*result->samples));
-    result->control = xcalloc(job->samples, sizeof(*result->control));
+    result->samples = xcalloc(lives, sizeof(*result->samples));
+    result->control = xcalloc(lives, sizeof(*result->control));
     result->iterations = 1;
     result->have_machine = true;
-    for (unsigned i = 0; i < job->samples; i++)
+    for (unsigned i = 0; i < lives; i++)
         if (!live(&one, result))
             return;
 }
