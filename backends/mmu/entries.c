@@ -211,7 +211,7 @@ int entries_map(struct shadow *s, struct region *r, uint64_t key, unsigned n,
 
     if (!l)
         return -ENOMEM;
-    err = s->sink->map(s, key, n, gfn, flags);
+    err = s->sink->map(s, key, n, gfn, flags, n == 1 || key == s->follow);
     if (err) {
         if (!l->used)
             leaf_put(s, l);
@@ -232,6 +232,7 @@ int entries_map(struct shadow *s, struct region *r, uint64_t key, unsigned n,
         set_flags(s, l, k, (flags & SH_SAME) | SH_LIVE);
     }
     count_maps(s, l, first, first + n - 1, 1);
+    s->follow = key + n * PAGE;
     shadow_count(s, EV_SHADOW_FILL, n);
     return 0;
 }
@@ -355,7 +356,8 @@ static void revive(struct shadow *s, struct leaf *l)
         const struct sentry *e = &l->e[k];
 
         n = 1;
-        if (!e->flags || e->flags & SH_LIVE)
+        if (!e->flags || e->flags & SH_LIVE ||
+            (e->flags & SH_SUPER && s->cpl == 3))
             continue;
         if (s->maps + 2 > s->max_maps)
             return;

@@ -174,22 +174,6 @@ static int revive(struct shadow *s, uint64_t key)
     return err;
 }
 
-/* A supervisor page that was hidden from user code: show it and what belongs to
- * it. */
-static void show(struct shadow *s, uint64_t host, unsigned flags)
-{
-    uint64_t low = host & ~(512 * PAGE - 1), from = host, to = host + PAGE;
-    const struct sentry *e;
-
-    while (from > low && (e = entry_live(s, from - PAGE)) && e->flags == flags)
-        from -= PAGE;
-    while (to < low + 512 * PAGE && (e = entry_live(s, to)) &&
-           e->flags == flags)
-        to += PAGE;
-    entries_show(s, from, (unsigned)((to - from) / PAGE));
-    shadow_seen(s, from, (unsigned)((to - from) / PAGE));
-}
-
 static enum shadow_verdict emulate(struct shadow *s, struct shadow_fault *f,
                                    enum shadow_reason reason)
 {
@@ -230,6 +214,26 @@ static enum shadow_verdict finish(struct shadow *s, int err,
     return SHADOW_FAILED;
 }
 
+void fill_wanted(struct shadow *s, uint64_t pte)
+{
+    struct site at = {.key = s->wanted};
+    uint32_t gfn = (uint32_t)((pte & PTE_PHYS) >> 12);
+    struct path p;
+    unsigned flags;
+
+    at.kernel = s->cfg.delta && at.key >= SHADOW_KERNEL_LOW;
+    at.gva = canonical(at.kernel ? at.key - s->cfg.delta : at.key);
+    s->wanted = ~0ull;
+    if (s->cfg.options.fault_around == 1 || !path_find(s, at.gva, &p) ||
+        p.level || p.pte != pte)
+        return;
+    flags = neighbour_flags(s, &at, &p, pte, gfn);
+    /* What isn't right now, or fails, waits for the fault. */
+    if (flags && !(s->wanted_write && !(flags & SH_W)) &&
+        !(flags & SH_SUPER && s->cpl == 3))
+        fill(s, &at, &p, gfn, flags);
+}
+
 /* The end of the trace, for a while or for good? */
 static void may_write_table(struct shadow *s, unsigned access, uint32_t gfn,
                             struct shadow_fault *f)
@@ -254,6 +258,8 @@ static enum shadow_verdict resolve(struct shadow *s, struct site *at,
 
     if (x86_walk(s->cfg.ram, &s->regs, at->gva, access, &w)) {
         s->cfg.events->count[EV_WALK_VMM] += w.refs;
+        s->wanted = inside && s->sink->switches ? at->key : ~0ull;
+        s->wanted_write = access & WALK_WRITE;
         f->error = w.error;
         /* A fault voids what is cached for its address (SDM 4.10.4.1). */
         shadow_invlpg(s, at->gva);
@@ -316,7 +322,7 @@ enum shadow_verdict shadow_fault(struct shadow *s, const struct walk_regs *regs,
     begin(f, at.gva);
     e = inside ? entry_find(s, at.key) : NULL;
     if (e && e->flags & SH_HIDDEN && cpl < 3) {
-        show(s, at.key, e->flags);
+        shadow_show(s, at.key);
         if (rights(e, access))
             return finish(s, 0, f);
     }

@@ -118,8 +118,9 @@ extern const struct shadow_policy *const policies[];
 /* Where entries take effect. */
 struct shadow_sink {
     bool switches; /* only the entries of one space are live at a time */
+    /* populate: they will all be used soon. */
     int (*map)(struct shadow *s, uint64_t key, unsigned n, uint32_t gfn,
-               unsigned flags);
+               unsigned flags, bool populate);
     void (*unmap)(struct shadow *s, uint64_t from, uint64_t to);
     void (*protect)(struct shadow *s, uint64_t key, unsigned n, unsigned flags);
 };
@@ -165,6 +166,10 @@ struct shadow {
     bool visible_lost;
     unsigned stays;
     int error; /* of the first system call that failed */
+
+    uint64_t wanted; /* key of the last true fault, ~0: none */
+    bool wanted_write;
+    uint64_t follow; /* key behind the last fill */
 };
 
 /* ---- entries.c ----------------------------------------------------------- */
@@ -241,10 +246,15 @@ struct path {
 };
 /* False: an entry isn't present, or its table not in RAM. */
 bool path_find(const struct shadow *s, gva_t gva, struct path *p);
+/* The guest has written the PTE of s->wanted: fill it, if that is what the
+ * fault was about. */
+void fill_wanted(struct shadow *s, uint64_t pte);
 
 /* ---- visible.c ------------------------------------------------------------
  */
 
+/* A page that was hidden from user code: show it and what belongs to it. */
+void shadow_show(struct shadow *s, uint64_t host);
 /* Note that supervisor pages are visible. */
 void shadow_seen(struct shadow *s, uint64_t host, unsigned n);
 

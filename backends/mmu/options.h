@@ -8,7 +8,9 @@
  *
  *   paging-fault-around=N    one fault fills up to N pages, a power of two from
  *                            1 to 512: neighbours within an aligned N that are
- *                            contiguous in RAM and accessed already
+ *                            contiguous in RAM and accessed already. With N > 1
+ *                            a traced PTE that answers a true fault fills its
+ *                            page when it is written (mmap)
  *   paging-prefill=on|off    a CR3 load brings the shadow of that address space
  *                            back at once, not page by page (mmap)
  *   paging-shadow-cache=N    address spaces whose shadows are kept, 1 to 256;

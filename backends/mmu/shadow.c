@@ -100,6 +100,7 @@ struct shadow *shadow_create(const struct shadow_config *config,
         s->cfg.options = paging_defaults;
     if (s->policy && !s->policy->traces)
         s->cfg.options.shadow_cache = 1;
+    s->wanted = ~0ull;
     s->frames_n = config->ram->size >> 12;
     s->max_maps = config->tlb        ? UINT_MAX
                   : config->max_maps ? config->max_maps

@@ -14,12 +14,13 @@ static int host_prot(unsigned flags)
 }
 
 static int mmap_map(struct shadow *s, uint64_t key, unsigned n, uint32_t gfn,
-                    unsigned flags)
+                    unsigned flags, bool populate)
 {
+    const int how = MAP_SHARED | MAP_FIXED | (populate ? MAP_POPULATE : 0);
     void *at = (void *)(uintptr_t)key;
 
-    if (mmap(at, n * PAGE, host_prot(flags), MAP_SHARED | MAP_FIXED,
-             s->cfg.ram->fd, (off_t)((uint64_t)gfn << 12)) == MAP_FAILED)
+    if (mmap(at, n * PAGE, host_prot(flags), how, s->cfg.ram->fd,
+             (off_t)((uint64_t)gfn << 12)) == MAP_FAILED)
         return -errno;
     return 0;
 }
@@ -47,10 +48,11 @@ const struct shadow_sink sink_mmap = {
 /* The owner's TLB is filled by what asked for the entry; what it replaces must
  * not stay. */
 static int none_map(struct shadow *s, uint64_t key, unsigned n, uint32_t gfn,
-                    unsigned flags)
+                    unsigned flags, bool populate)
 {
     (void)gfn;
     (void)flags;
+    (void)populate;
     for (unsigned k = 0; k < n; k++)
         if (entry_find(s, key + k * PAGE))
             s->tlb.drop(s->tlb.opaque, canonical(key + k * PAGE), PAGE);

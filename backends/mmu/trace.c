@@ -121,6 +121,8 @@ static void update_page(struct shadow *s, struct region *r, uint64_t key,
 
     if (e && !entry_agrees(s, key, e, pte))
         entries_drop(s, r, key, key + PAGE);
+    else if (key == s->wanted && r == s->now->region[slot_of(key)])
+        fill_wanted(s, pte);
 }
 
 static const uint64_t *frame_table(const struct shadow *s, uint32_t gfn)
