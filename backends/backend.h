@@ -106,7 +106,7 @@ struct vm {
                                 with its name, and, where it has a choice of
                                 policies, those that begin with "paging-":
                                 paging-fault-around=N (pages, a power of two up
-                                to 512), paging-prefill=on|off,
+                                to 512), paging-prefill=on|off, paging-max-maps=N,
                                 paging-shadow-cache=N (address spaces),
                                 paging-walk-cache=on|off,
                                 paging-nested-large=on|off. NULL: none */

@@ -98,6 +98,8 @@ $(O)/tests/unit/test_io_workloads: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpi
 CFLAGS_tests/unit/test_io_workloads.c := -DGUEST_DIR='"$(O)/guest"'
 $(O)/tests/unit/test_db_guest: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
 CFLAGS_tests/unit/test_db_guest.c := -DGUEST_DIR='"$(O)/guest"'
+$(O)/tests/unit/test_pressure: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio
+CFLAGS_tests/unit/test_pressure.c := -DGUEST_DIR='"$(O)/guest"'
 $(O)/tests/unit/test_http: $(addprefix $(O)/host/,workloads/mixed/http.o guest/lib/fmt.o)
 # The test listens in on the network.
 $(O)/tests/unit/test_web: | $(O)/guest/kernel.elf $(O)/guest/initrd.cpio

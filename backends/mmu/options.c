@@ -39,6 +39,11 @@ static bool parse_spaces(const char *v, size_t len, void *to)
     return parse_number(v, len, 256, to);
 }
 
+static bool parse_maps(const char *v, size_t len, void *to)
+{
+    return parse_number(v, len, 1u << 30, to) && *(unsigned *)to >= 16;
+}
+
 static const struct {
     const char *key, *values;
     size_t offset;
@@ -50,6 +55,8 @@ static const struct {
      parse_switch},
     {"paging-shadow-cache", "1 to 256",
      offsetof(struct paging_options, shadow_cache), parse_spaces},
+    {"paging-max-maps", "a number from 16 on",
+     offsetof(struct paging_options, max_maps), parse_maps},
     {"paging-walk-cache", "on or off",
      offsetof(struct paging_options, walk_cache), parse_switch},
     {"paging-nested-large", "on or off",

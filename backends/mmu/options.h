@@ -12,18 +12,21 @@
  *                            a traced PTE that answers a true fault fills its
  *                            page when it is written (mmap)
  *   paging-prefill=on|off    a CR3 load brings the shadow of that address space
- *                            back at once, not page by page (mmap)
+ *                            back at once, not page by page (mmap,
+ *                            policies that trace)
  *   paging-shadow-cache=N    address spaces whose shadows are kept, 1 to 256;
  *                            policies that trace only
- *   paging-walk-cache=on|off interp: keep the upper levels of walks
- *   paging-nested-large=on|off
- *                            nested: a second level of 2 MiB pages
+ *   paging-max-maps=N        mappings of the host to get along with, from 16
+ * on; by default what vm.max_map_count leaves (mmap) paging-walk-cache=on|off
+ * interp: keep the upper levels of walks paging-nested-large=on|off nested: a
+ * second level of 2 MiB pages
  */
 enum paging_choice { PAGING_DEFAULT, PAGING_OFF, PAGING_ON };
 
 struct paging_options {
     unsigned fault_around;
     unsigned shadow_cache;
+    unsigned max_maps;               /* 0: the default */
     enum paging_choice prefill;      /* by default: off */
     enum paging_choice walk_cache;   /* off for none, else on */
     enum paging_choice nested_large; /* off */

@@ -98,13 +98,15 @@ struct shadow *shadow_create(const struct shadow_config *config,
     s->policy = find_policy(config->policy, why);
     if (!s->cfg.options.shadow_cache)
         s->cfg.options = paging_defaults;
+    s->max_maps = s->cfg.options.max_maps;
+    if (config->tlb)
+        s->max_maps = UINT_MAX;
+    else if (!s->max_maps)
+        s->max_maps = host_max_maps();
     if (s->policy && !s->policy->traces)
         s->cfg.options.shadow_cache = 1;
     s->wanted = ~0ull;
     s->frames_n = config->ram->size >> 12;
-    s->max_maps = config->tlb        ? UINT_MAX
-                  : config->max_maps ? config->max_maps
-                                     : host_max_maps();
     s->pool_size = POOL_LEAVES;
     if (!s->policy || (!config->tlb && check_windows(why))) {
         free(s);

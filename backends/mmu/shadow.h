@@ -77,8 +77,7 @@ struct shadow_config {
     struct paging_options options; /* all zero: the defaults */
     const struct shadow_tlb *tlb;  /* NULL: mmap; copied */
     uint64_t delta;                /* 0 or SHADOW_DELTA */
-    bool kernel_exec;  /* supervisor pages may be executed by the host */
-    unsigned max_maps; /* of the host; 0: what vm.max_map_count leaves */
+    bool kernel_exec; /* supervisor pages may be executed by the host */
 };
 
 /* Names, NULL-terminated, the default first: fit for struct backend. */

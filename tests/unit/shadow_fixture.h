@@ -111,9 +111,11 @@ static void make_guest_with(struct guest *g, struct shadow_config config)
 static inline void make_guest(struct guest *g, uint64_t delta,
                               unsigned max_maps)
 {
-    make_guest_with(g, (struct shadow_config){.delta = delta,
-                                              .kernel_exec = true,
-                                              .max_maps = max_maps});
+    struct shadow_config config = {
+        .delta = delta, .kernel_exec = true, .options = paging_defaults};
+
+    config.options.max_maps = max_maps;
+    make_guest_with(g, config);
 }
 
 static void end_guest(struct guest *g)

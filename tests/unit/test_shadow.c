@@ -360,11 +360,11 @@ static void run_world(const char *policy, bool tlb_sink, uint64_t delta,
     struct shadow_config config = {.policy = policy,
                                    .options = options,
                                    .delta = delta,
-                                   .kernel_exec = true,
-                                   .max_maps = 60};
+                                   .kernel_exec = true};
     unsigned cpl = 0;
 
     assert_non_null(w);
+    config.options.max_maps = 60;
     w->tlb_sink = tlb_sink;
     w->delta = delta;
     w->callbacks = (struct shadow_tlb){tlb_drop, tlb_protect, w};
@@ -432,7 +432,7 @@ static void test_options(void **state)
         "paging-fault-around=3", "paging-fault-around=0",
         "paging-fault-around=",  "paging-prefill=yes",
         "paging-shadow-cache=0", "bt-unit=4,paging-colour=red",
-        "paging-prefill",
+        "paging-prefill",        "paging-max-maps=15",
     };
     struct paging_options o;
     char why[REASON_MAX];
@@ -443,13 +443,15 @@ static void test_options(void **state)
     assert_int_equal(paging_options_parse("bt-unit=4,paging-fault-around=64,"
                                           "paging-prefill=on,"
                                           "paging-shadow-cache=3,"
-                                          "paging-walk-cache=off",
+                                          "paging-walk-cache=off,"
+                                          "paging-max-maps=16",
                                           &o, why),
                      0);
     assert_int_equal(o.fault_around, 64);
     assert_int_equal(o.shadow_cache, 3);
     assert_int_equal(o.prefill, PAGING_ON);
     assert_int_equal(o.walk_cache, PAGING_OFF);
+    assert_int_equal(o.max_maps, 16);
     for (unsigned k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
         why[0] = 0;
         assert_int_equal(paging_options_parse(wrong[k], &o, why), -EINVAL);
