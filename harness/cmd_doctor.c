@@ -42,6 +42,7 @@ static void advise(json_t *list, const char *format, ...)
 static void advise_kvm(const struct host_facts *f, json_t *list)
 {
     const struct kvm_facts *k = &f->kvm;
+    char command[KVM_COMMAND_MAX];
 
     if (!k->available) {
         advise(list, "KVM can't be used: %s", k->why);
@@ -59,6 +60,9 @@ static void advise_kvm(const struct host_facts *f, json_t *list)
     if (!strcmp(k->paging, "shadow"))
         advise(list, "KVM uses shadow paging here: page-table writes and "
                      "context switches cost what nested paging would save");
+    if (kvm_probe_other_paging(command))
+        advise(list, "to compare with %s paging: %s",
+               strcmp(k->paging, "shadow") ? "shadow" : "nested", command);
     if (!k->cpu_flag && strcmp(k->module, "kvm_pvm"))
         advise(list,
                "the CPU shows neither vmx nor svm: what drives %s is "

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LIMIT_S 300
@@ -174,27 +175,44 @@ static int run_emulated(struct lab *lab, const struct options *o,
     return err;
 }
 
+/* trapmark run with these words, its tables on stderr, into a file. */
+static int run_self(const char *list, char *path, char why[REASON_MAX])
+{
+    char words[] = LAB_BATCHES, *save = NULL;
+    char *argv[20] = {"trapmark", "run",        "-b", "kvm",
+                      "-t",       (char *)list, "-o", path};
+    size_t n = 8;
+    pid_t pid;
+
+    for (char *word = strtok_r(words, " ", &save); word;
+         word = strtok_r(NULL, " ", &save))
+        argv[n++] = word;
+    fflush(stdout);
+    pid = fork();
+    if (!pid) {
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        execv("/proc/self/exe", argv);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, NULL, 0) < 0)
+        return fail_why(why, -errno, "trapmark run: %s", strerror(errno));
+    return 0;
+}
+
 /* One pass on this host, in the mode that its KVM is in. */
 static int run_pass_here(struct lab *lab, const char *list,
                          char why[REASON_MAX])
 {
     char *path = xformat("%s/trapmark-lab-%d.json", temp_dir(), getpid());
-    char *line = xformat("exec /proc/%d/exe run -b kvm " LAB_BATCHES
-                         " -t %s -o '%s' >&2",
-                         getpid(), list, path);
-    int err = 0;
-    json_t *part;
+    int err = run_self(list, path, why);
+    json_t *part = err ? NULL : result_load(path, why);
 
-    if (system(line) < 0)
-        err = fail_why(why, -errno, "trapmark run: %s", strerror(errno));
-    part = err ? NULL : result_load(path, why);
     if (part)
         json_array_append_new(lab->parts, part);
     else if (!err)
         err = -EIO;
     unlink(path);
     free(path);
-    free(line);
     return err;
 }
 
@@ -217,17 +235,6 @@ static bool is_real(const struct kvm_facts *k)
 {
     return k->available && k->cpu_flag && !k->emulated_cpu &&
            (!strcmp(k->module, "kvm_amd") || !strcmp(k->module, "kvm_intel"));
-}
-
-static void advise_other_mode(const struct kvm_facts *k)
-{
-    const char *parameter = !strcmp(k->module, "kvm_amd") ? "npt" : "ept";
-    bool shadow = !strcmp(k->paging, "shadow");
-
-    cli_say(
-        "these are the exits of %s paging; for the other: modprobe -r %s && "
-        "modprobe %s %s=%d",
-        shadow ? "shadow" : "nested", k->module, k->module, parameter, shadow);
 }
 
 /* ---- The command --------------------------------------------------------- */
@@ -329,7 +336,8 @@ int cmd_lab(int argc, char **argv)
     struct lab lab = {.parts = json_array()};
     struct lab_files files = {0};
     struct options o = {0};
-    char why[REASON_MAX] = "", *command = cli_join(argc, argv);
+    char why[REASON_MAX] = "", other[KVM_COMMAND_MAX];
+    char *command = cli_join(argc, argv);
     struct kvm_facts kvm;
     struct image image;
     int status = EXIT_NOTHING;
@@ -344,8 +352,8 @@ int cmd_lab(int argc, char **argv)
     if (o.here || (is_real(&kvm) && !o.kernel && !o.qemu)) {
         run_here(&lab, &o, &image, why);
         status = deliver(&lab, &o, why);
-        if (is_real(&kvm))
-            advise_other_mode(&kvm);
+        if (kvm_probe_other_paging(other))
+            cli_say("that is one kind of paging; for the other: %s", other);
     } else if (prepare(&o, &files)) {
         run_emulated(&lab, &o, &files, &image, why);
         status = deliver(&lab, &o, why);

@@ -218,27 +218,10 @@ static const char *kvm_paging(void)
     return strcmp(paging, "ept") && strcmp(paging, "npt") ? paging : "nested";
 }
 
-/* Modules aren't reloaded unasked: other VMs may use them. */
-static void explain_paging(const char *wanted, char why[REASON_MAX])
-{
-    const char *module = kvm_probe_module();
-    bool known = !strcmp(wanted, "nested") || !strcmp(wanted, "shadow");
-    int n = snprintf(why, REASON_MAX, "this host's KVM does %s paging",
-                     kvm_paging());
-
-    if (known && (!strcmp(module, "kvm_amd") || !strcmp(module, "kvm_intel")))
-        snprintf(why + n, REASON_MAX - n,
-                 "; %.10s is to be had with: modprobe -r %s && modprobe %s "
-                 "%s=%d",
-                 wanted, module, module,
-                 !strcmp(module, "kvm_amd") ? "npt" : "ept",
-                 !strcmp(wanted, "nested"));
-    else
-        snprintf(why + n, REASON_MAX - n, " and no other");
-}
-
 static int check_options(const struct vm *vm, char why[REASON_MAX])
 {
+    char command[KVM_COMMAND_MAX];
+
     if (vm->deterministic) {
         snprintf(why, REASON_MAX,
                  "kvm has no deterministic mode: it can't stop at a count of "
@@ -246,7 +229,11 @@ static int check_options(const struct vm *vm, char why[REASON_MAX])
         return -ENOTSUP;
     }
     if (vm->paging && strcmp(vm->paging, kvm_paging())) {
-        explain_paging(vm->paging, why);
+        bool other = kvm_probe_other_paging(command);
+
+        snprintf(why, REASON_MAX, "this host's KVM does %s paging%s%s",
+                 kvm_paging(), other ? "; for the other: " : " and no other",
+                 other ? command : "");
         return -ENOTSUP;
     }
     return 0;

@@ -91,6 +91,19 @@ const char *kvm_probe_paging(void)
     return paging_of(kvm_probe_module());
 }
 
+bool kvm_probe_other_paging(char command[KVM_COMMAND_MAX])
+{
+    const char *module = kvm_probe_module();
+    const char *paging = paging_of(module);
+
+    if (!strcmp(paging, "unknown") || !strcmp(module, "kvm_pvm"))
+        return false;
+    snprintf(command, KVM_COMMAND_MAX, "modprobe -r %s && modprobe %s %s=%d",
+             module, module, !strcmp(module, "kvm_amd") ? "npt" : "ept",
+             !strcmp(paging, "shadow"));
+    return true;
+}
+
 static bool inside_vm(void)
 {
     unsigned a, b, c, d;

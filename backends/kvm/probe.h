@@ -32,4 +32,10 @@ int kvm_probe_facts(struct kvm_facts *facts);
 const char *kvm_probe_module(void);
 const char *kvm_probe_paging(void);
 
+/* The command that reloads the module for the other kind of paging; nobody here
+ * runs it, as other VMs may use the module. False: the module has one kind, or
+ * isn't known. */
+#define KVM_COMMAND_MAX 80
+bool kvm_probe_other_paging(char command[KVM_COMMAND_MAX]);
+
 #endif
