@@ -82,12 +82,15 @@ static bool add_wins(struct text *t, const struct tradeoff *m, unsigned who)
     for (int d = 0; d < DIALS; d++)
         text_add(&peak, "%s%s %llu", d ? ", " : "", tradeoff_dials[d],
                  (unsigned long long)m->axis[d].values[at[d]]);
-    text_add(t, "%s wins %u (within %s", m->names[who], n,
-             range.text ? range.text : "one point");
+    text_add(t, "%s wins %u (", m->names[who], n);
+    if (n > 1)
+        text_add(t, "within %s%s", range.text ? range.text : "all of them",
+                 best->margin > 0 ? "; at most " : "");
     if (best->margin > 0)
-        text_add(t, "; at most %s times cheaper than %s, at %s",
-                 table_figure(best->margin, figure), m->names[best->second],
-                 peak.text);
+        text_add(t, "%s times cheaper than %s, ",
+                 table_figure(best->margin, figure), m->names[best->second]);
+    if (n == 1 || best->margin > 0)
+        text_add(t, "at %s", peak.text);
     text_add(t, ")");
     free(range.text);
     free(peak.text);
@@ -196,7 +199,9 @@ static void say_payoff(const struct report *r, const struct tradeoff *m,
     struct text t = {0};
     bool model = !strcmp(r->series[nested].variant.backend, "interp");
 
-    text_add(&t, "Nested paging (%s) against the best shadow policy of %s",
+    text_add(&t,
+             "Nested paging (%s) against the best shadow policy of %s, by "
+             "their medians",
              r->series[nested].label, m->name);
     if (model)
         text_add(&t, ", a model in which walks, faults and exits all are "

@@ -75,7 +75,10 @@ do for [p = 1:panels] {
         for [k = 1:some_border > 0] borders using \
             (int($1) == p - 1 ? $2 : NaN):3:4:5 with vectors nohead \
             lc rgb '#202020' lw 1.5, \
-        cells using (int($1) == p - 1 ? $2 : NaN):3:6 with labels center, \
+        cells using (int($1) == p - 1 && $5 == 0 ? $2 : NaN):3:6 \
+            with labels center, \
+        cells using (int($1) == p - 1 && $5 == 1 ? $2 : NaN):3:6 \
+            with labels center tc rgb 'white', \
         tics using (int($1) == p - 1 && $2 == 0 ? $3 : NaN):(-0.5):4 \
             with labels center offset 0,-0.8, \
         tics using (int($1) == p - 1 && $2 == 1 ? -0.5 : NaN):3:4 \

@@ -43,7 +43,8 @@ do for [p = 1:panels] {
     set xrange [0 : panel_max[p]]
     set yrange [panel_rows[p] : 0]
     set xlabel xlabel offset 0,0.4
-    set format x (panel_max[p] < 10000 ? '%g' : '%.0s%c')
+    lead = panel_max[p] / 1000. ** floor(log10(panel_max[p]) / 3 + 1e-9)
+    set format x (panel_max[p] < 10000 ? '%g' : lead < 10 ? '%.1s%c' : '%.0s%c')
     if (p > 1) { unset object; unset label }
     plot for [i = 1:keys] bars using \
             (int($1) == p - 1 && int($3) == i - 1 ? $4 : NaN):2:4:5: \

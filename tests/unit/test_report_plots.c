@@ -77,54 +77,43 @@ static void test_mechanism_data(void **state)
 /* trace wins where nothing is written, vtlb and nested elsewhere; at one point
  * nobody can tell. "none" is the fastest everywhere and no contender. */
 static const char *const trade_rows =
-    TRADE("none", "0", "0", 1, 1, 1, "") "," TRADE("trace", "0", "0", 100, 95, 105, "") "," TRADE("vtlb", "0", "0", 250, 240, 260, "") "," TRADE(
-        "nested",
-        "0", "0",
-        200, 190,
-        210,
-        "") "," TRADE("trace", "16", "0", 900, 850, 950,
-                      "") "," TRADE("vtlb", "16", "0", 300, 290, 310,
-                                    ",\"events\":{\"fault.hidden\":12,"
-                                    "\"walk.refs\":480},"
-                                    "\"event_ticks\":{\"fault.hidden\":"
-                                    "120}") "," TRADE("nested",
-                                                      "16", "0", 200, 190, 210,
-                                                      "") "," TRADE("trac"
-                                                                    "e",
-                                                                    "0", "4",
-                                                                    100, 80,
-                                                                    120,
-                                                                    "") "," TRADE("vtlb",
+    TRADE("none", "0", "0", 1, 1, 1, "") "," TRADE("trace", "0", "0", 100, 95, 105, "") "," TRADE(
+        "vtlb", "0", "0",
+        250, 240,
+        260,
+        "") "," TRADE("nested", "0", "0", 200, 190, 210,
+                      "") "," TRADE("trace", "16", "0", 900, 850, 950,
+                                    "") "," TRADE("vtlb", "16", "0", 300, 290,
+                                                  310,
+                                                  ",\"events\":{\"fault."
+                                                  "hidden\":12,"
+                                                  "\"walk.refs\":480},"
+                                                  "\"event_ticks\":{\"fault."
+                                                  "hidden\":"
+                                                  "120}") "," TRADE("nested",
+                                                                    "16", "0",
+                                                                    200, 190,
+                                                                    210,
+                                                                    "") "," TRADE("trac"
+                                                                                  "e",
                                                                                   "0",
                                                                                   "4",
-                                                                                  110,
-                                                                                  90,
-                                                                                  130,
-                                                                                  "") "," TRADE("nested",
-                                                                                                "0",
-                                                                                                "4",
-                                                                                                200,
-                                                                                                190,
-                                                                                                210,
-                                                                                                "") "," TRADE("trace",
-                                                                                                              "16",
-                                                                                                              "4",
-                                                                                                              900,
-                                                                                                              850,
-                                                                                                              950,
-                                                                                                              "") "," TRADE("vtlb",
-                                                                                                                            "16",
-                                                                                                                            "4",
-                                                                                                                            150,
-                                                                                                                            140,
-                                                                                                                            160,
-                                                                                                                            "") "," TRADE("nested",
-                                                                                                                                          "16",
-                                                                                                                                          "4",
-                                                                                                                                          300,
-                                                                                                                                          290,
-                                                                                                                                          310,
-                                                                                                                                          "");
+                                                                                  100,
+                                                                                  80, 120, "") "," TRADE("vtlb", "0", "4", 110, 90, 130, "") "," TRADE("nested", "0", "4", 200, 190, 210, "") "," TRADE("trace", "16", "4", 900, 850, 950, "") "," TRADE("vtlb",
+                                                                                                                                                                                                                                                         "16",
+                                                                                                                                                                                                                                                         "4", 150, 140, 160, "") "," TRADE("nested",
+                                                                                                                                                                                                                                                                                           "16",
+                                                                                                                                                                                                                                                                                           "4",
+                                                                                                                                                                                                                                                                                           300,
+                                                                                                                                                                                                                                                                                           290,
+                                                                                                                                                                                                                                                                                           310, "") "," TRADE("trace", "64",
+                                                                                                                                                                                                                                                                                                              "0",
+                                                                                                                                                                                                                                                                                                              900,
+                                                                                                                                                                                                                                                                                                              850, 950, "") "," TRADE("nested", "64", "0",
+                                                                                                                                                                                                                                                                                                                                      200,
+                                                                                                                                                                                                                                                                                                                                      190,
+                                                                                                                                                                                                                                                                                                                                      210,
+                                                                                                                                                                                                                                                                                                                                      "");
 
 static void test_tradeoff(void **state)
 {
@@ -150,9 +139,12 @@ static void test_tradeoff(void **state)
 
     tradeoff_say(&r, collect_sentence, &got);
     assert_non_null(strstr(
-        got.text, "trace wins 1 (within updates 0, switches 0; at most 2.00 "
-                  "times cheaper than nested, at updates 0, switches 0, "
-                  "touches 64)"));
+        got.text, "trace wins 1 (2.00 times cheaper than nested, at updates "
+                  "0, switches 0, touches 64); "));
+    assert_non_null(strstr(
+        got.text, "nested wins 2 (within updates 16 to 64, switches 0; at most "
+                  "4.50 times cheaper than trace, at updates 64, switches 0, "
+                  "touches 64); "));
     assert_non_null(strstr(got.text, "1 is too close to tell."));
     assert_non_null(strstr(got.text, "with touches 64 it pays from updates 16 "
                                      "on at switches 0, nowhere at switches "
@@ -175,6 +167,7 @@ static void test_tradeoff_data(void **state)
     text = read_tsv(prefix, "cells");
     assert_string_equal(text, "0\t0\t0\t0\t1\t2.00×\n"
                               "0\t1\t0\t1\t1\t1.50×\n"
+                              "0\t2\t0\t1\t1\t4.50×\n"
                               "0\t0\t1\t0\t0\t1.10×\n"
                               "0\t1\t1\t2\t1\t2.00×\n");
     free(text);
