@@ -26,6 +26,9 @@ struct bench {
     /* The most operations one batch may have; 0: no limit. Calibration stops
      * there, and a larger iters= is lowered to it. */
     uint64_t max_batch;
+    /* The fewest, where a batch costs something by itself; 0: no limit.
+     * Calibration starts there, and a smaller iters= is raised to it. */
+    uint64_t min_batch;
     /* Optional: undo init. Called whenever init was. */
     void (*cleanup)(void);
     /* Workloads, mandatory: a value that must be the same on every backend,

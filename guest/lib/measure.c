@@ -103,11 +103,11 @@ static uint64_t batch_limit(const struct bench *b)
     return b->max_batch ? b->max_batch : 1ull << 40;
 }
 
-/* The least power of two that makes a batch last batch_us, up to the limit. */
+/* The least power of two, within the limits, that makes a batch last batch_us. */
 static uint64_t calibrate(const struct bench *b, const struct measure_params *p)
 {
     uint64_t wanted = p->batch_us * p->tsc_khz / 1000;
-    uint64_t n = 1;
+    uint64_t n = b->min_batch ? b->min_batch : 1;
 
     for (; n < batch_limit(b); n *= 2) {
         reset(b, n);
@@ -125,6 +125,8 @@ static void run_batches(const struct bench *b, const struct measure_params *p)
     unsigned count = p->samples;
     const char *problem;
 
+    if (n < b->min_batch)
+        n = b->min_batch;
     if (n > batch_limit(b))
         n = batch_limit(b);
     if (count < 1)

@@ -91,7 +91,8 @@ static void post_batch(void)
     sys_word_wake(&shared->batch);
 }
 
-void clients_run(uint64_t n)
+/* Operations [next_op, next_op + n), by all clients. */
+static void run_batch(uint64_t n)
 {
     uint32_t done;
 
@@ -106,6 +107,17 @@ void clients_run(uint64_t n)
         sys_word_wait(&shared->done, done);
     if (shared->failed)
         fail("a transaction failed");
+}
+
+void clients_run(uint64_t n)
+{
+    run_batch(n);
+}
+
+void clients_idle(uint64_t n)
+{
+    (void)n;
+    run_batch(0);
 }
 
 /* ---- The database ---------------------------------------------------------

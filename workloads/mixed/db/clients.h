@@ -34,25 +34,30 @@ struct db_load {
 const char *clients_refuse(void);
 const char *clients_init(const struct db_load *load);
 void clients_run(uint64_t n);
+/* The control: wakes the clients, for nothing. */
+void clients_idle(uint64_t n);
 void clients_reset(uint64_t n);
 uint64_t clients_checksum(void);
 /* Lets the database crash, recovers it, and checks all of it. */
 const char *clients_verify(void);
 void clients_cleanup(void);
 
-/* A batch's limit for loads that take pages. */
+/* A batch's limit for loads that take pages; and from below: waking the clients
+ * costs a few switches. */
 #define CLIENTS_MAX_BATCH 8192
+#define CLIENTS_MIN_BATCH 32
 
 /* Defines the benchmark of a load. */
-#define DEFINE_DB_BENCHMARK(ident, name, op, summary, load, max)             \
-    static const char *ident##_init(void)                                    \
-    {                                                                        \
-        return clients_init(load);                                           \
-    }                                                                        \
-    DEFINE_BENCHMARK(ident, name, "mixed", op, summary, TM_BENCH_NEEDS_DISK, \
-                     .refuse = clients_refuse, .init = ident##_init,         \
-                     .kernel = clients_run, .reset = clients_reset,          \
-                     .max_batch = max, .checksum = clients_checksum,         \
-                     .verify = clients_verify, .cleanup = clients_cleanup)
+#define DEFINE_DB_BENCHMARK(ident, name, op, summary, load, max)               \
+    static const char *ident##_init(void)                                      \
+    {                                                                          \
+        return clients_init(load);                                             \
+    }                                                                          \
+    DEFINE_BENCHMARK(                                                          \
+        ident, name, "mixed", op, summary, TM_BENCH_NEEDS_DISK,                \
+        .refuse = clients_refuse, .init = ident##_init, .kernel = clients_run, \
+        .control = clients_idle, .reset = clients_reset, .max_batch = max,     \
+        .min_batch = CLIENTS_MIN_BATCH, .checksum = clients_checksum,          \
+        .verify = clients_verify, .cleanup = clients_cleanup)
 
 #endif
