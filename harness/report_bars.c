@@ -11,7 +11,8 @@
 /* Heights in bars. */
 #define GROUP_GAP 0.6
 #define HEADING 1.6
-#define COLUMN_ROWS 34 /* more than these make two columns */
+#define COLUMN_ROWS 34 /* more than these make two columns of families, */
+#define LONG_ROWS 120  /* and more than these of any benchmarks */
 
 /* Benchmarks whose costs are worth comparing stand together. A name that ends
  * with '*' is a prefix. */
@@ -122,29 +123,34 @@ static double family_height(const struct bars *p, unsigned family)
     return height > 0 && p->families ? height + HEADING : height;
 }
 
-/* Families fill the left column until it holds half of all. */
+/* Families, or benchmarks where there are none, fill the left column until it
+ * holds half of all. */
 static void put_families(struct bars *p, unsigned *columns)
 {
     double total = 0;
 
     for (unsigned f = 0; f <= FAMILIES; f++)
         total += family_height(p, f);
-    *columns = total > COLUMN_ROWS && p->families ? 2 : 1;
+    *columns = total > (p->families ? COLUMN_ROWS : LONG_ROWS) ? 2 : 1;
     for (unsigned f = 0; f <= FAMILIES; f++) {
         double height = family_height(p, f);
 
         if (height <= 0)
             continue;
-        if (*columns == 2 && p->y[0] + height / 2 > total / 2)
+        if (*columns == 2 && p->families && p->y[0] + height / 2 > total / 2)
             p->column = 1;
         if (p->families) {
             put_label(p, p->y[p->column] + 0.8,
                       f < FAMILIES ? families[f].title : "Others", true);
             p->y[p->column] += HEADING;
         }
-        for (unsigned b = 0; b < p->r->nbenches; b++)
-            if (group_of(p, b) == f)
-                put_bench(p, b);
+        for (unsigned b = 0; b < p->r->nbenches; b++) {
+            if (group_of(p, b) != f)
+                continue;
+            if (*columns == 2 && !p->families && p->y[0] >= total / 2)
+                p->column = 1;
+            put_bench(p, b);
+        }
     }
 }
 

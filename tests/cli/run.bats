@@ -311,3 +311,27 @@ dials() {
     trapmark run -b interp -t empty -n 1 --ram 64 -o r.json 2> /dev/null
     jq -e '.config.ram_mib == 64 and .runs[0].status == "ok"' r.json
 }
+
+@test "a sweep of policies becomes a map, cuts and words" {
+    command -v gnuplot > /dev/null || skip "gnuplot is not installed"
+    run trapmark run -b interp --paging none,trace,nested -t tradeoff -n 2 \
+        --batch-us 200 -p updates=0,64 -p switches=4 -p touches=64 -o r.json
+    expect 0
+    says "interp/nested"
+    "$BUILD/tests/validate" "$BATS_TEST_DIRNAME/../../results/schema.json" r.json
+    run trapmark report r.json -o out
+    expect 0
+    says "tradeoff on interp: the cheapest policy"
+    says "Paging policies on interp (trace, nested), at 2 points"
+    says "no row of kvm with nested paging"
+    grep -q 'Which paging policy is the cheapest' out/map.svg
+    grep -q 'trace faults' out/cuts.svg
+    grep -q 'Nested paging (interp/nested) against' out/report.html
+}
+
+@test "the guest sees the point that its row names" {
+    trapmark run -b interp --deterministic -t tradeoff -p updates=0,64 \
+        -p switches=0 -p touches=64 -o r.json > /dev/null 2>&1
+    run jq -c '[.runs[] | [.params.updates, (.events["exit.invlpg"] // 0)]]' r.json
+    [ "$output" = '[["0",0],["64",64]]' ]
+}
