@@ -57,11 +57,13 @@ struct oracle_verdict {
     double tolerance;          /* 0.02 nested, 0.15 shadow */
     bool agrees;               /* within it, or within 0.01 exits */
     enum tm_event reason;      /* where they differ most, if by_reason */
-    bool by_reason;            /* there are counts by reason */
+    double reason_predicted, reason_counted;
+    bool by_reason;    /* there are counts by reason */
     const char *cause; /* why they differ, where that is known; or NULL */
 };
+/* events: the interpreter's; counted: KVM's. */
 struct oracle_verdict oracle_compare(enum oracle_tech tech,
-                                     const double *predicted,
+                                     const double *events,
                                      const double *counted);
 
 #endif

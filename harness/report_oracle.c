@@ -133,7 +133,8 @@ struct sheet report_predicted(const struct report *r)
 /* ---- Comparison ------------------------------------------------------------
  */
 
-/* What a row of kvm ran on; false: neither VT-x nor SVM, or exits not counted.
+/* What an ok row of kvm ran on; false: neither VT-x nor SVM, or exits not
+ * counted.
  */
 static bool technology(const struct report *r, const struct report_row *row,
                        enum oracle_tech *tech)
@@ -158,17 +159,8 @@ static bool technology(const struct report *r, const struct report_row *row,
     return true;
 }
 
-static double iterations(const struct report_row *row)
-{
-    double n = 0;
-
-    result_real(row->json, RF_ITERATIONS, &n);
-    return n;
-}
-
 /* The line that explains a difference; "" where there is none to explain. */
-static char *explain(const struct oracle_verdict *v, double predicted,
-                     double counted, double ratio)
+static char *explain(const struct oracle_verdict *v)
 {
     char p[16], c[16];
 
@@ -176,17 +168,11 @@ static char *explain(const struct oracle_verdict *v, double predicted,
         return xstrdup("");
     if (!v->by_reason)
         return xstrdup("not explained: the exits weren't counted by reason");
-    table_figure(predicted, p);
-    table_figure(counted, c);
+    table_figure(v->reason_predicted, p);
+    table_figure(v->reason_counted, c);
     if (v->cause)
         return xformat("%s %s, counted %s: %s", event_names[v->reason], p, c,
                        v->cause);
-    if (ratio < 0.5 || ratio > 2)
-        return xformat("%s %s, counted %s: batches %s, and what a batch pays "
-                       "once weighs %s",
-                       event_names[v->reason], p, c,
-                       ratio < 1 ? "were shorter" : "were longer",
-                       ratio < 1 ? "more" : "less");
     return xformat("not explained: %s %s, counted %s", event_names[v->reason],
                    p, c);
 }
@@ -198,29 +184,27 @@ struct tally {
 static void compare_row(const struct report *r, const struct report_row *row,
                         struct sheet *s, struct tally tallies[2])
 {
-    double events[EV_COUNT], predicted[EV_COUNT], counted[EV_COUNT];
+    double events[EV_COUNT], counted[EV_COUNT];
     const struct report_row *from;
     struct oracle_verdict v;
     struct tally *tally;
     enum oracle_tech tech;
     char *cells[6];
 
-    if (row->bench == r->nbenches || !technology(r, row, &tech))
+    if (!row || !technology(r, row, &tech))
         return;
     from = source(r, row->bench, tech);
     if (!from)
         return;
     read_events(from, events);
     read_events(row, counted);
-    oracle_predict(tech, events, predicted);
-    v = oracle_compare(tech, predicted, counted);
+    v = oracle_compare(tech, events, counted);
     cells[0] = xstrdup(r->benches[row->bench].label);
     cells[1] = xstrdup(oracle_techs[tech].name);
     cells[2] = figure(v.predicted);
     cells[3] = figure(v.counted);
     cells[4] = xformat("%.1f %%%s", 100 * v.difference, v.agrees ? "" : " !");
-    cells[5] = explain(&v, predicted[v.reason], counted[v.reason],
-                       iterations(row) / iterations(from));
+    cells[5] = explain(&v);
     tally = &tallies[tech == ORACLE_SVM_SHADOW || tech == ORACLE_VTX_SHADOW];
     tally->rows++;
     tally->agree += v.agrees;
@@ -241,8 +225,9 @@ struct sheet report_compared(const struct report *r, char **summary)
     for (int i = 0; i < 6; i++)
         cells[i] = xstrdup(headings[i]);
     sheet_add(&s, cells);
-    for (unsigned i = 0; i < r->nrows; i++)
-        compare_row(r, &r->rows[i], &s, tallies);
+    for (unsigned b = 0; b < r->nbenches; b++)
+        for (unsigned i = 0; i < r->nseries; i++)
+            compare_row(r, report_ok(r, b, i), &s, tallies);
     for (unsigned i = 0; i < r->ncounted; i++)
         compare_row(r, &r->counted[i], &s, tallies);
     *summary = NULL;
