@@ -11,6 +11,7 @@
 #include "backends/devices/disk.h"
 #include "workloads/mixed/db/store.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
  */
 
 struct power {
+    pthread_mutex_t mutex; /* the log is written while others read */
     struct disk disk;
     uint64_t left; /* writes and flushes until it fails */
     uint64_t used;
@@ -40,37 +42,50 @@ static inline int power_read(void *context, uint64_t offset, void *to,
                              uint64_t len)
 {
     struct power *p = context;
+    int err;
 
     assert_true(offset % DB_SECTOR == 0 && len % DB_SECTOR == 0);
     assert_true(offset + len <= STORE);
-    return p->left ? disk_read(&p->disk, offset, to, len) : -DB_EIO;
+    pthread_mutex_lock(&p->mutex);
+    err = p->left ? disk_read(&p->disk, offset, to, len) : -DB_EIO;
+    pthread_mutex_unlock(&p->mutex);
+    return err;
 }
 
 /* A cut within a write: some of it may be there; see disk_lose_power. */
+static inline int power_write_one(struct power *p, const struct db_extent *e)
+{
+    assert_true(e->offset % DB_SECTOR == 0 && e->len % DB_SECTOR == 0);
+    assert_true(e->offset + e->len <= STORE);
+    if (!p->left)
+        return -DB_EIO;
+    assert_int_equal(disk_write(&p->disk, e->offset, e->from, e->len), 0);
+    return power_fails(p) ? -DB_EIO : 0;
+}
+
 static inline int power_write(void *context, const struct db_extent *e,
                               unsigned n)
 {
     struct power *p = context;
+    int err = 0;
 
     assert_true(n > 0 && n <= DB_EXTENTS);
-    for (unsigned i = 0; i < n; i++) {
-        assert_true(e[i].offset % DB_SECTOR == 0 && e[i].len % DB_SECTOR == 0);
-        assert_true(e[i].offset + e[i].len <= STORE);
-        if (!p->left)
-            return -DB_EIO;
-        assert_int_equal(disk_write(&p->disk, e[i].offset, e[i].from, e[i].len),
-                         0);
-        if (power_fails(p))
-            return -DB_EIO;
-    }
-    return 0;
+    pthread_mutex_lock(&p->mutex);
+    for (unsigned i = 0; i < n && !err; i++)
+        err = power_write_one(p, &e[i]);
+    pthread_mutex_unlock(&p->mutex);
+    return err;
 }
 
 static inline int power_flush(void *context)
 {
     struct power *p = context;
+    int err;
 
-    return power_fails(p) ? -DB_EIO : disk_flush(&p->disk);
+    pthread_mutex_lock(&p->mutex);
+    err = power_fails(p) ? -DB_EIO : disk_flush(&p->disk);
+    pthread_mutex_unlock(&p->mutex);
+    return err;
 }
 
 static inline void power_on(struct power *p)
@@ -78,6 +93,7 @@ static inline void power_on(struct power *p)
     char why[REASON_MAX];
 
     memset(p, 0, sizeof(*p));
+    pthread_mutex_init(&p->mutex, NULL);
     assert_int_equal(disk_open(&p->disk, NULL, why), 0);
     assert_int_equal(disk_keep_unflushed(&p->disk), 0);
     p->left = UINT64_MAX;

@@ -166,7 +166,7 @@ static void write_group(struct db *db)
         l->durable = group;
     l->writing = false;
     cache_count_fresh(db);
-    l->word++;
+    __atomic_add_fetch(&l->word, 1, __ATOMIC_RELEASE); /* read unlocked */
     db->config.sync->wake(&l->word);
 }
 
