@@ -225,11 +225,13 @@ struct sheet report_compared(const struct report *r, char **summary)
     for (int i = 0; i < 6; i++)
         cells[i] = xstrdup(headings[i]);
     sheet_add(&s, cells);
-    for (unsigned b = 0; b < r->nbenches; b++)
+    for (unsigned b = 0; b < r->nbenches; b++) {
         for (unsigned i = 0; i < r->nseries; i++)
             compare_row(r, report_ok(r, b, i), &s, tallies);
-    for (unsigned i = 0; i < r->ncounted; i++)
-        compare_row(r, &r->counted[i], &s, tallies);
+        for (unsigned i = 0; i < r->ncounted; i++)
+            if (r->counted[i].bench == b)
+                compare_row(r, &r->counted[i], &s, tallies);
+    }
     *summary = NULL;
     if (s.rows == 1) {
         sheet_free(&s);
