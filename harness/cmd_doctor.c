@@ -133,7 +133,8 @@ static void print_kvm(const struct kvm_facts *k)
     else
         fact("  ring 0", "%s%s%s", k->ring0, *k->why ? ": " : "", k->why);
     fact("  exits", "%s%s",
-         k->exits_by_reason ? "counted by reason" : "not counted by reason: ",
+         k->exits_by_reason ? "can be counted by reason (--kvm-trace on)"
+                            : "can't be counted by reason: ",
          k->exits_by_reason ? "" : k->exits_why);
 }
 

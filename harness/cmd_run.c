@@ -49,6 +49,7 @@ static const struct choice {
     {"bt-chain", "bt-chain", on_off, 0, 0, false},
     {"bt-unit", "bt-unit", NULL, 1, 64, false},
     {"bt-user", "bt-user", users, 0, 0, false},
+    {"kvm-trace", "kvm-trace", on_off, 0, 0, false},
 };
 #define CHOICES (int)(sizeof(choices) / sizeof(choices[0]))
 
@@ -102,6 +103,10 @@ static const struct argp_option options[] = {
      "bt: most instructions in a translation unit (default 12)", 3},
     {"bt-user", KEY_CHOICE + 7, "direct|translate", 0,
      "bt: run user code directly or from the cache, too (default direct)", 3},
+    {"kvm-trace", KEY_CHOICE + 8, "on|off", 0,
+     "kvm: count exits by reason, which makes each of them slower (default "
+     "off)",
+     3},
     {NULL, 0, NULL, 0, "The guest and where results go:", 4},
     {"guest", KEY_GUEST, "FILE", 0, "another guest kernel", 4},
     {"initrd", KEY_INITRD, "FILE", 0, "another initrd", 4},

@@ -94,9 +94,12 @@ static bool counts_exits(const json_t *file, const json_t *run)
 {
     const json_t *kvm = json_object_get(json_object_get(file, RF_HOST), RF_KVM);
     const char *module = result_text(kvm, RF_MODULE);
+    const char *trace =
+        result_text(json_object_get(run, RF_PARAMS), "kvm-trace");
 
     if (strcmp(result_text(run, RF_BACKEND), "kvm") ||
-        !result_text(run, RF_PAGING) || !module)
+        !result_text(run, RF_PAGING) || !module || !trace ||
+        strcmp(trace, "on"))
         return false;
     return !strcmp(module, "kvm_amd") || !strcmp(module, "kvm_intel");
 }

@@ -67,7 +67,7 @@ struct lab_request {
 /* Passes are runs of trapmark, each under nested and under shadow paging. */
 #define LAB_PASSES 4
 /* One short batch: a count needs no more. */
-#define LAB_BATCHES "-n 1 --batch-us 20000 --timeout 20"
+#define LAB_BATCHES "-n 1 --batch-us 20000 --timeout 20 --kvm-trace on"
 
 /* The benchmarks of a pass that no earlier one has, with commas; malloc'ed.
  * NULL: none. */

@@ -26,7 +26,7 @@ static void say_counts(const struct report *r, sayer *say, void *opaque)
         noisy += r->rows[i].noisy;
     }
     if (!r->nrows) {
-        text_add(&t, "%u rows have counts, and no times of a real processor.",
+        text_add(&t, "%u rows have counts, and no times that compare with others.",
                  r->ncounted);
         say_text(&t, say, opaque);
         return;

@@ -108,8 +108,9 @@
 #define RF_COUNTS "counts"     /* {perf event name: number} */
 #define RF_CHECKSUM "checksum" /* 16 hex digits */
 #define RF_NOISY "noisy"
-#define RF_TIMES "times" /* "emulated": the host's processor is software, its \
-                            ticks compare with nothing; absent: real ones */
+#define RF_TIMES "times" /* why its ticks compare with nothing: "emulated", the \
+                            host's processor is software; "traced", counting    \
+                            made each exit slower. Absent: they do compare */
 #define RF_WALL_S "wall_s" /* all rounds together, start-up included */
 
 /* warnings[]: text always; the others where they apply */
@@ -121,6 +122,7 @@
 #define RF_STATUS_FAILED "failed"
 #define RF_STATUS_TIMEOUT "timeout"
 #define RF_TIMES_EMULATED "emulated"
+#define RF_TIMES_TRACED "traced"
 #define RF_UNIT_TICKS "ticks"
 #define RF_UNIT_INSTRUCTIONS "instructions"
 

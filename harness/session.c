@@ -143,10 +143,6 @@ static void warn_about_host(struct session *s)
              "of VT-x or SVM",
              NULL, "%s: ring 0 runs %.0f times slower than ring 3",
              h->kvm.label, h->kvm.ring0_ratio);
-    if (planned(s, "kvm") && h->kvm.cpu_flag && h->kvm.available &&
-        !h->kvm.exits_by_reason)
-        warn(s, NULL, "kvm", "exits are not counted by reason: %s",
-             h->kvm.exits_why);
     if (*h->governor && strcmp(h->governor, "performance"))
         warn(s, "set the governor to performance", NULL,
              "the CPU frequency governor is %s: figures drift", h->governor);
@@ -217,6 +213,9 @@ static void finish_row(struct session *s, struct row *row)
     row_finish(row, &ro);
     if (s->host.kvm.emulated_cpu)
         result_set_text(row->json, RF_TIMES, RF_TIMES_EMULATED);
+    else if (row->column->options &&
+             strstr(row->column->options, "kvm-trace=on"))
+        result_set_text(row->json, RF_TIMES, RF_TIMES_TRACED);
     describe_row(row, text);
     progress_row(s->progress, text);
     if (!s->journal)

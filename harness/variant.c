@@ -17,6 +17,7 @@ static const struct {
     {"bt-chain", "on", "chained", "no chaining", NULL, NULL},
     {"bt-unit", "12", NULL, NULL, "units of %s", NULL},
     {"bt-user", "direct", NULL, NULL, "user code: %s", NULL},
+    {"kvm-trace", "off", "exits traced", "exits not traced", NULL, NULL},
     {"paging-fault-around", NULL, NULL, NULL, "fault-around %s",
      "vtlb trace unsync"},
     {"paging-prefill", NULL, "prefill", "no prefill", NULL, "trace unsync"},

@@ -239,10 +239,34 @@ static int check_options(const struct vm *vm, char why[REASON_MAX])
     return 0;
 }
 
+/* Of the options that begin with "kvm-" there is one: kvm-trace=on|off. */
+static int parse_trace(const char *options, bool *trace, char why[REASON_MAX])
+{
+    *trace = false;
+    for (; options && *options; options += *options == ',') {
+        size_t len = strcspn(options, ",");
+
+        if (len == 12 && !strncmp(options, "kvm-trace=on", len)) {
+            *trace = true;
+        } else if (!strncmp(options, "kvm-", 4) &&
+                   !(len == 13 && !strncmp(options, "kvm-trace=off", len))) {
+            snprintf(why, REASON_MAX, "kvm doesn't know the option \"%.*s\"",
+                     (int)len, options);
+            return -EINVAL;
+        }
+        options += len;
+    }
+    return 0;
+}
+
 static int kvm_create(struct vm *vm, char why[REASON_MAX])
 {
     struct kvm_vm *k = (struct kvm_vm *)vm;
+    bool trace;
     int err = check_options(vm, why);
+
+    if (!err)
+        err = parse_trace(vm->options, &trace, why);
 
     k->kvm_fd = k->vm_fd = k->vcpu_fd = -1;
     k->stats[0].fd = k->stats[1].fd = -1;
@@ -257,13 +281,14 @@ static int kvm_create(struct vm *vm, char why[REASON_MAX])
         err = create_vm(k, why);
     if (!err)
         err = create_vcpu(k, why);
+    if (!err && trace)
+        err = kvm_trace_open(k, why);
     if (err) {
         kvm_destroy(vm);
         return err;
     }
     kvm_state_init(k);
     kvm_stats_open(k);
-    kvm_trace_open(k, why);
     return 0;
 }
 

@@ -78,9 +78,9 @@ void kvm_stats_close(struct kvm_vm *k);
 void kvm_stats_find_rows(struct kvm_stats *s);
 void kvm_sync_events(struct vm *vm);
 
-/* trace.c: exits by reason and the shadow MMU's events. Needs tracefs and the
- * right to count tracepoints: 0, or negative errno with why, and the events
- * come from the statistics alone. */
+/* trace.c: exits by reason and the shadow MMU's events, on request: each exit
+ * passes some twenty filters, which its time then holds. Needs tracefs and the
+ * right to count tracepoints: 0, or negative errno with why. */
 int kvm_trace_open(struct kvm_vm *k, char why[REASON_MAX]);
 void kvm_trace_close(struct kvm_vm *k);
 /* Sets the events that have a counter (exit.other too) to their counts since

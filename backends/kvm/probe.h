@@ -19,7 +19,7 @@ struct kvm_facts {
                            not measured */
     double exit_ticks;  /* round trip of one port write, CPL 0 to this process
                            and back; 0 where not measured */
-    bool exits_by_reason;       /* the kernel's tracepoints can be counted */
+    bool exits_by_reason;       /* kvm-trace=on is possible */
     char exits_why[REASON_MAX]; /* where they can't */
     char label[96];             /* short and honest, for tables */
 };

@@ -92,3 +92,19 @@ need_lab() {
     silent_about "ticks per operation"
     grep -q "Exits of KVM" page/report.html
 }
+
+@test "kvm counts exits by reason only when asked, or says why it can't" {
+    available kvm || skip "no KVM"
+    run trapmark run -b kvm --kvm-trace maybe -t rdtsc
+    expect 2
+    run trapmark run -b kvm --kvm-trace on -t rdtsc -n 2 --batch-us 200 -o r.json
+    if [ "$status" = 0 ]; then
+        [ "$(jq -r '.runs[0].times' r.json)" != null ]
+    else
+        expect 1
+        [[ $(jq -r '.runs[0].reason' r.json) == *"VT-x or SVM"* || $(jq -r '.runs[0].reason' r.json) == *tracepoints* ]]
+    fi
+    run trapmark run -b kvm --kvm-trace off -t rdtsc -n 2 --batch-us 200 -o r.json
+    expect 0
+    [ "$(jq -r '.runs[0].times' r.json)" = null ]
+}

@@ -237,7 +237,8 @@ static void test_passes(void **state)
     "\"ring0_ratio\":1.0},\"primitives\":{\"mprotect\":5.0}}"
 #define RUN(bench, paging, events)                                      \
     "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"kvm\"," \
-    "\"paging\":\"" paging "\",\"params\":{},\"status\":\"ok\","        \
+    "\"paging\":\"" paging                                              \
+    "\",\"params\":{\"kvm-trace\":\"on\"},\"status\":\"ok\","           \
     "\"events\":{" events "}}"
 
 static const char parts_text[] = "[{" HOST(
@@ -260,55 +261,56 @@ static const char parts_text[] = "[{" HOST(
                                                                    "\"text\":"
                                                                    "\"w\"}],"
                                                                    "\"runs\":"
-                                                                   "[" RUN("x",
-                                                                           "sha"
-                                                                           "do"
-                                                                           "w",
-                                                                           "\"e"
-                                                                           "xit"
-                                                                           ".to"
-                                                                           "tal"
-                                                                           "\":"
-                                                                           "3."
-                                                                           "25,"
-                                                                           "\"e"
-                                                                           "xit"
-                                                                           ".cr"
-                                                                           "\":"
-                                                                           "1."
-                                                                           "0,"
-                                                                           "\"e"
-                                                                           "xit"
-                                                                           ".pf"
-                                                                           "\":"
-                                                                           "2."
-                                                                           "25,"
-                                                                           "\"e"
-                                                                           "xit"
-                                                                           ".em"
-                                                                           "ula"
-                                                                           "ted"
-                                                                           "\":"
-                                                                           "1."
-                                                                           "0,"
-                                                                           "\"f"
-                                                                           "aul"
-                                                                           "t."
-                                                                           "tra"
-                                                                           "ce"
-                                                                           "\":"
-                                                                           "2."
-                                                                           "25,"
-                                                                           "\"s"
-                                                                           "had"
-                                                                           "ow."
-                                                                           "uns"
-                                                                           "ync"
-                                                                           "\":"
-                                                                           "1."
-                                                                           "0") "," RUN("in",
-                                                                                        "nested",
-                                                                                        "\"exit.total\":7.0") "]}]";
+                                                                   "[" RUN(
+                                                                       "x",
+                                                                       "sha"
+                                                                       "do"
+                                                                       "w",
+                                                                       "\"e"
+                                                                       "xit"
+                                                                       ".to"
+                                                                       "tal"
+                                                                       "\":"
+                                                                       "3."
+                                                                       "25,"
+                                                                       "\"e"
+                                                                       "xit"
+                                                                       ".cr"
+                                                                       "\":"
+                                                                       "1."
+                                                                       "0,"
+                                                                       "\"e"
+                                                                       "xit"
+                                                                       ".pf"
+                                                                       "\":"
+                                                                       "2."
+                                                                       "25,"
+                                                                       "\"e"
+                                                                       "xit"
+                                                                       ".em"
+                                                                       "ula"
+                                                                       "ted"
+                                                                       "\":"
+                                                                       "1."
+                                                                       "0,"
+                                                                       "\"f"
+                                                                       "aul"
+                                                                       "t."
+                                                                       "tra"
+                                                                       "ce"
+                                                                       "\":"
+                                                                       "2."
+                                                                       "25,"
+                                                                       "\"s"
+                                                                       "had"
+                                                                       "ow."
+                                                                       "uns"
+                                                                       "ync"
+                                                                       "\":"
+                                                                       "1."
+                                                                       "0") "," RUN("in",
+                                                                                    "nested",
+                                                                                    "\"exit.total\":7.0") "]}]";
 
 static json_t *merged(void)
 {
