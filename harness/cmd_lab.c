@@ -117,14 +117,16 @@ static const struct argp argp = {
 /* ---- Results ------------------------------------------------------------ */
 
 struct lab {
+    double begin;  /* clock_seconds() */
     json_t *parts; /* array of result files */
     bool failed;   /* a step, or a row */
 };
 
 static void on_say(void *opaque, const char *line)
 {
-    (void)opaque;
-    fprintf(stderr, "%s\n", line);
+    const struct lab *lab = opaque;
+
+    fprintf(stderr, "%3.0f s  %s\n", clock_seconds() - lab->begin, line);
 }
 
 static void on_error(void *opaque, const char *line)
@@ -333,7 +335,7 @@ static void check_benches(const struct options *o, const struct image *image)
 
 int cmd_lab(int argc, char **argv)
 {
-    struct lab lab = {.parts = json_array()};
+    struct lab lab = {.begin = clock_seconds(), .parts = json_array()};
     struct lab_files files = {0};
     struct options o = {0};
     char why[REASON_MAX] = "", other[KVM_COMMAND_MAX];
