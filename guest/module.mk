@@ -58,7 +58,8 @@ $(O)/guest/kernel.elf: $$(kernel_OBJS) guest/boot/kernel.ld
 
 # The guest's self-test: a hidden workload of our own.
 selftest_OBJS := $(call user_obj,guest/user/selftest.c \
-	guest/user/selftest_disk.c guest/user/selftest_mixed.c)
+	guest/user/selftest_disk.c guest/user/selftest_mixed.c \
+	guest/user/selftest_tcp.c)
 $(O)/guest/bin/selftest: $(user_OBJS) $(selftest_OBJS) $(user_LDSCRIPT)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(user_LDFLAGS) -o $@ $(user_OBJS) $(selftest_OBJS)

@@ -357,7 +357,8 @@ static const char *selftest(void)
         {check_memory},        {check_leaks},       {check_fpu},
         {check_exec},          {check_disk},        {check_disk_shared},
         {check_pipes},         {check_shared},      {check_mprotect},
-        {check_fault_handler}, {check_batches},     {check_word_sleep}};
+        {check_fault_handler}, {check_batches},     {check_word_sleep},
+        {check_sockets}};
 
     for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         const char *problem = checks[i].run();

@@ -39,5 +39,7 @@ const char *check_fault_handler(void);
 /* selftest_disk.c: the same. */
 const char *check_batches(void);
 const char *check_word_sleep(void);
+/* selftest_tcp.c: the same. */
+const char *check_sockets(void);
 
 #endif
