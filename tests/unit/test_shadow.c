@@ -426,6 +426,104 @@ static void test_two_views(void **state)
         every_option(shadow_policies[k], false, SHADOW_DELTA, 3000);
 }
 
+/* ---- What each policy costs ------------------------------------------------
+ */
+
+/* How many of the event the call makes. */
+#define COUNTED(w, event, call)                        \
+    ({                                                 \
+        uint64_t before_ = (w)->g.events.count[event]; \
+                                                       \
+        call;                                          \
+        (w)->g.events.count[event] - before_;          \
+    })
+
+static void begin_world(struct world *w, const char *policy, bool tlb_sink,
+                        bool prefill)
+{
+    struct shadow_config config = {
+        .policy = policy, .options = paging_defaults, .kernel_exec = true};
+
+    memset(w, 0, sizeof(*w));
+    config.options.prefill = prefill ? PAGING_ON : PAGING_OFF;
+    w->callbacks = (struct shadow_tlb){tlb_drop, tlb_protect, w};
+    w->tlb_sink = tlb_sink;
+    if (tlb_sink)
+        config.tlb = &w->callbacks;
+    make_guest_with(&w->g, config);
+    make_tables(w);
+    *pte_of(&w->g, ROOT, USER_VA) = data(1) | P | U | W | A | D;
+    *pte_of(&w->g, ROOT2, USER_VA) = data(2) | P | U | W | A | D;
+}
+
+static void test_costs(void **state)
+{
+    static const struct {
+        const char *policy;
+        unsigned first, second, fresh; /* trace faults of writes to a PTE: the
+                                    first, the next, one after a CR3 load */
+        unsigned back; /* hidden faults of coming back to a space */
+    } costs[] = {
+        {"trace", 1, 1, 1, 0},
+        {"vtlb", 0, 0, 0, 1},
+        {"unsync", 1, 0, 1, 0},
+    };
+    static struct world w;
+    uint64_t *pte;
+    gpa_t gpa;
+
+    (void)state;
+    for (unsigned k = 0; k < sizeof(costs) / sizeof(costs[0]); k++) {
+        begin_world(&w, costs[k].policy, true, false);
+        pte = pte_of(&w.g, ROOT, USER_VA + PAGE);
+        assert_int_equal(
+            COUNTED(&w, EV_FAULT_HIDDEN, access_page(&w, 3, 0, 0, true, &gpa)),
+            1);
+        assert_int_equal(COUNTED(&w, EV_FAULT_TRACE, store(&w, pte, 0)),
+                         costs[k].first);
+        assert_int_equal(COUNTED(&w, EV_FAULT_TRACE, store(&w, pte, 0)),
+                         costs[k].second);
+        load_cr3(&w, ROOT2);
+        access_page(&w, 3, 0, 0, true, &gpa);
+        load_cr3(&w, ROOT);
+        assert_int_equal(
+            COUNTED(&w, EV_FAULT_HIDDEN, access_page(&w, 3, 0, 0, true, &gpa)),
+            costs[k].back);
+        assert_int_equal(COUNTED(&w, EV_FAULT_TRACE, store(&w, pte, 0)),
+                         costs[k].fresh);
+        end_guest(&w.g);
+    }
+}
+
+/* With mmap only one space is live: the other's entries are brought back by a
+ * fault each, or all at once. */
+static void test_coming_back(void **state)
+{
+    static struct world w;
+    uint64_t v;
+    gpa_t gpa;
+
+    (void)state;
+    for (unsigned prefill = 0; prefill < 2; prefill++) {
+        begin_world(&w, "trace", false, prefill);
+        access_page(&w, 3, 0, 0, true, &gpa);
+        load_cr3(&w, ROOT2);
+        assert_false(readable(&w.g, USER_VA, NULL));
+        access_page(&w, 3, 0, 0, true, &gpa);
+        assert_true(readable(&w.g, USER_VA, &v));
+        assert_int_equal(v, 2);
+        assert_int_equal(COUNTED(&w, EV_SHADOW_FILL, load_cr3(&w, ROOT)),
+                         prefill);
+        assert_int_equal(readable(&w.g, USER_VA, NULL), prefill);
+        /* Known: no walk of the guest's tables. */
+        assert_int_equal(
+            COUNTED(&w, EV_WALK_VMM, access_page(&w, 3, 0, 0, true, &gpa)), 0);
+        assert_true(readable(&w.g, USER_VA, &v));
+        assert_int_equal(v, 1);
+        end_guest(&w.g);
+    }
+}
+
 static void test_options(void **state)
 {
     static const char *const wrong[] = {
@@ -462,10 +560,9 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_tlb),
-        cmocka_unit_test(test_mmap),
-        cmocka_unit_test(test_two_views),
+        cmocka_unit_test(test_options),     cmocka_unit_test(test_costs),
+        cmocka_unit_test(test_coming_back), cmocka_unit_test(test_tlb),
+        cmocka_unit_test(test_mmap),        cmocka_unit_test(test_two_views),
     };
 
     return cmocka_run_group_tests_name("shadow", tests, NULL, NULL);
