@@ -118,9 +118,9 @@ struct bt_exit {
     0x60u                /* SWAPGS is half done: RCX is the old kernel_gs_base \
                           */
 #define FIX_TARGET 0x70u /* RIP is cpu->target */
-#define FIX_FLSTK 0x90u  /* flags are on top of flag_stack */
+#define FIX_FLSTK 0x90u  /* flags were pushed first on flag_stack */
 #define FIX_TAKEN 0xa0u  /* RIP is the target of the branch at the end */
-#define FIX_POPF 0xb0u   /* FLSTK, and the spilled RSP is 8 too low */
+#define FIX_POPF 0xb0u   /* second, and the spilled RSP is 8 too low */
 
 struct bt_map {
     uint32_t off; /* in the cache: from here on */

@@ -285,8 +285,11 @@ static enum emitted emit_pop(struct emit *e, const struct unit_insn *i)
     if (x->opsize != 8 || x->opnd[0].kind != OPND_REG)
         return emit_step(e, i);
     emit_stack(e, 0x8b, x->opnd[0].reg, 0);
-    if (x->opnd[0].reg != RSP)
-        emit_rsp(e, 8);
+    if (x->opnd[0].reg == RSP)
+        return EMIT_NEXT;
+    emit_mark(e, e->insn + 1, FIX_RSP_P8);
+    emit_rsp(e, 8);
+    emit_mark(e, e->insn + 1, 0);
     return EMIT_NEXT;
 }
 

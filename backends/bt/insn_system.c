@@ -17,6 +17,7 @@ static void emit_sti(struct emit *e, const struct unit_insn *i)
     uint32_t n;
 
     emit_set64(e, CPU(vif), FL_IF);
+    emit_mark(e, e->insn + 1, 0);
     emit_save(e, RCX, CPU_SPILL(SPILL_RCX));
     emit8(e, 0x8b), emit8(e, 0x0d); /* mov ecx, [attention] */
     emit_rip(e, CPU(attention), 0);
@@ -63,8 +64,8 @@ static void emit_pushf(struct emit *e)
 }
 
 /* Anything but arithmetic flags, DF and IF goes the long way, as does turning
- * interrupts on while one is pending. The flags are free: POPF replaces them.
- */
+ * interrupts on while one is pending. The old flags are kept until POPF is
+ * done: an interrupt before that shows them. */
 static void emit_popf(struct emit *e, const struct unit_insn *i)
 {
     uint8_t *odd, *quiet, *ready, *done;
@@ -73,6 +74,10 @@ static void emit_popf(struct emit *e, const struct unit_insn *i)
     emit_save(e, RCX, CPU_SPILL(SPILL_RCX));
     emit_stack(e, 0x8b, RCX, 0);
     emit_mark(e, e->insn, FIX_RCX);
+    emit_flag_stack(e);
+    emit_mark(e, e->insn, FIX_RCX | FIX_RSP);
+    emit8(e, 0x9c); /* pushfq */
+    emit_mark(e, e->insn, FIX_RCX | FIX_RSP | FIX_FLSTK);
     emit8(e, 0xf7), emit8(e, 0xc1); /* test ecx, imm32 */
     emit32(e, ~(uint32_t)(BT_ARITH_FLAGS | FL_IF | 2));
     emit8(e, 0x75), odd = e->p, emit8(e, 0);        /* jnz odd */
@@ -86,16 +91,18 @@ static void emit_popf(struct emit *e, const struct unit_insn *i)
     emit8(e, 0x74), done = e->p, emit8(e, 0);
     emit_here(e, odd);
     emit_here(e, ready);
+    emit8(e, 0x9d); /* popfq */
+    emit_mark(e, e->insn, FIX_RCX | FIX_RSP);
+    emit_load(e, RSP, CPU_SPILL(SPILL_RSP));
+    emit_mark(e, e->insn, FIX_RCX);
     emit_load(e, RCX, CPU_SPILL(SPILL_RCX));
     emit_mark(e, e->insn, 0);
     n = emit_exit_new(e, BT_EXIT_STEP, i->pc, i->pc + i->x.len);
     e->bt->exits[n].len = i->x.len;
     emit_leave(e, n);
-    emit_mark(e, e->insn, FIX_RCX);
+    emit_mark(e, e->insn, FIX_RCX | FIX_RSP | FIX_FLSTK);
     emit_here(e, quiet);
     emit_here(e, done);
-    emit_flag_stack(e);
-    emit_mark(e, e->insn, FIX_RCX | FIX_RSP);
     emit8(e, 0x51);                 /* push rcx */
     emit8(e, 0x81), emit8(e, 0xe1); /* and ecx, IF */
     emit32(e, FL_IF);
@@ -134,10 +141,11 @@ static void emit_write_cr8(struct emit *e, const struct unit_insn *i)
     emit_cpu64(e, 0x3b, RCX, CPU(tpr_sync));
     emit8(e, 0x72), low = e->p, emit8(e, 0); /* jb slow */
     emit_save(e, RCX, CPU(tpr));
+    emit_mark(e, e->insn + 1, FIX_RAX | FIX_RCX | FIX_FLAGS);
     emit8(e, 0x04), emit8(e, 0x7f); /* add al, 0x7f */
-    emit_mark(e, e->insn, FIX_RAX | FIX_RCX | FIX_FLAGS7);
+    emit_mark(e, e->insn + 1, FIX_RAX | FIX_RCX | FIX_FLAGS7);
     emit8(e, 0x9e); /* sahf */
-    emit_mark(e, e->insn, FIX_RAX | FIX_RCX);
+    emit_mark(e, e->insn + 1, FIX_RAX | FIX_RCX);
     emit_load(e, RCX, CPU_SPILL(SPILL_RCX));
     emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
     emit_mark(e, e->insn + 1, 0);

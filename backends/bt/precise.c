@@ -11,9 +11,10 @@ static uint64_t packed_flags(uint64_t rflags, uint64_t ax, uint64_t overflow)
            (overflow ? FL_OF : 0);
 }
 
-static uint64_t stacked_flags(const struct bt_cpu *cpu)
+/* The n-th that were pushed. */
+static uint64_t stacked_flags(const struct bt_cpu *cpu, unsigned n)
 {
-    return cpu->flag_stack[7] & BT_ARITH_FLAGS;
+    return cpu->flag_stack[8 - n] & BT_ARITH_FLAGS;
 }
 
 static void fix_registers(struct bt_cpu *cpu, unsigned fix)
@@ -57,9 +58,10 @@ static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
         break;
     case FIX_POPF:
         cpu->gpr[RSP] += 8;
-        /* fall through */
+        cpu->rflags = stacked_flags(cpu, 2);
+        break;
     case FIX_FLSTK:
-        cpu->rflags = stacked_flags(cpu);
+        cpu->rflags = stacked_flags(cpu, 1);
         break;
     }
 }
