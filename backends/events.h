@@ -72,7 +72,8 @@
     EVENT(BT_LOOKUP_MISS, "bt.lookup_miss", "misses of the inline look-up")    \
     EVENT(BT_RETRANSLATE, "bt.retranslate", "accesses turned into callouts")   \
     EVENT(BT_REVERT, "bt.revert", "callouts turned back into accesses")        \
-    EVENT(BT_SMC, "bt.smc", "pages whose translations a write dropped")
+    EVENT(BT_SMC, "bt.smc", "pages whose translations a write dropped")        \
+    EVENT(BT_FLUSH, "bt.flush", "times that all translations were dropped")
 
 enum tm_event {
 #define EVENT(id, name, meaning) EV_##id,

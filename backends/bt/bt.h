@@ -23,6 +23,7 @@
 #define BT_TABLES (BT_ARENA + (1u << 20))
 #define BT_CACHE (BT_ARENA + (16u << 20))
 #define BT_CACHE_SIZE (16u << 20)
+#define BT_CACHE_MIN (256u << 10) /* of --bt-cache */
 
 /* Jump tables: the low 16 bits of a target's address choose an entry, the host
  * address of a stub that compares the rest. */
@@ -181,6 +182,7 @@ struct bt_dtlb {
 struct bt_options {
     bool adaptive, chain, user_translate;
     unsigned unit;
+    uint32_t cache; /* bytes of it that are used */
 };
 
 /* A page with translated kernel code, as it was mapped. */

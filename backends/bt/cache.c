@@ -162,7 +162,7 @@ void bt_cache_flush(struct bt *bt)
     bt->nmaps = bt->nstores = 0;
     bt->ncode_pages = 0;
     bt->code = bt->fixed;
-    bt->stubs = BT_CACHE_SIZE;
+    bt->stubs = bt->opt.cache;
     bt->tail = 0;
     bt->flush = false;
 }

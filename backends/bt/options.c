@@ -1,4 +1,5 @@
-/* Options of the binary translator: "bt-adaptive=off,bt-unit=4". */
+/* Options of the binary translator: "bt-adaptive=off,bt-unit=4"; bt-cache, in
+ * KiB, is for tests of what happens when the cache is full. */
 #include "bt.h"
 
 #include <errno.h>
@@ -38,13 +39,22 @@ static bool parse_one(struct bt_options *o, const char *key, size_t klen,
         o->unit = (unsigned)n;
         return end == v + vlen && n >= 1 && n <= BT_UNIT_MAX;
     }
+    if (is(key, klen, "bt-cache")) {
+        unsigned long kib = strtoul(v, &end, 10);
+
+        o->cache = (uint32_t)(kib << 10);
+        return end == v + vlen && kib >= BT_CACHE_MIN >> 10 &&
+               kib <= BT_CACHE_SIZE >> 10;
+    }
     return strncmp(key, "bt-", 3) != 0; /* another backend's */
 }
 
 int bt_options_parse(struct bt *bt, const char *options, char why[REASON_MAX])
 {
-    bt->opt = (struct bt_options){
-        .adaptive = true, .chain = true, .unit = UNIT_DEFAULT};
+    bt->opt = (struct bt_options){.adaptive = true,
+                                  .chain = true,
+                                  .unit = UNIT_DEFAULT,
+                                  .cache = BT_CACHE_SIZE};
     while (options && *options) {
         size_t len = strcspn(options, ","), klen = strcspn(options, "=,");
 

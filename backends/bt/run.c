@@ -355,8 +355,10 @@ static enum verdict prepare(struct bt *bt)
     struct bt_frag *f;
 
     bt->s.int_shadow = 0;
-    if (bt->flush)
+    if (bt->flush) {
         bt_cache_flush(bt);
+        bt->vm.events.count[EV_BT_FLUSH]++;
+    }
     if (cpu->sys_flags & FL_TF)
         return step(bt);
     r->rip = cpu->rip;

@@ -195,8 +195,10 @@ static struct bt_frag *translate(struct bt *bt, gva_t pc, enum bt_mode mode,
     struct emit e = {.bt = bt, .mode = mode};
     unsigned n;
 
-    if (!bt_cache_room(bt) || bt->flush)
+    if (!bt_cache_room(bt) || bt->flush) {
         bt_cache_flush(bt);
+        ev->count[EV_BT_FLUSH]++;
+    }
     f = &bt->frags[bt->nfrags];
     memset(f, 0, sizeof(*f));
     f->pc = pc;

@@ -1,30 +1,14 @@
-/* The translator: each class of instruction, self-modifying code, adaptation and
- * interrupts anywhere, against the interpreter. */
-#include "backends/machine/machine.h"
+/* The translator: each class of instruction, self-modifying code, adaptation
+ * and interrupts anywhere, against the interpreter. */
+#include "bt_fixture.h"
 
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
-
-#define RAM_SIZE (8ull << 20)
-#define TABLES   0x10000u
-#define CODE     0x200000u
-#define DATA     0x300000u
-#define STACK    0x400000u
-#define SPAN     0x10000u /* of data and of stack that is compared */
-
-extern const struct backend backend_interp, backend_bt;
-
-/* Guest code at CPL 0, which ends with HLT. RBX points to data. */
-#define GUEST(name, text)                                             \
-    extern const uint8_t guest_##name[], guest_##name##_end[];        \
-    __asm__(".pushsection .rodata\nguest_" #name ":\n" text           \
-            "\nhlt\nguest_" #name "_end:\n.popsection\n")
 
 struct outcome {
     struct x86_state s;
@@ -51,25 +35,6 @@ static void *kick_often(void *arg)
     return NULL;
 }
 
-static void load(struct machine *m, struct x86_state *s, const uint8_t *code,
-                 size_t len)
-{
-    struct vm *vm = machine_vm(m);
-
-    machine_long_mode(m, s, TABLES, 0);
-    memcpy(ram_ptr(vm->ram, CODE, len), code, len);
-    s->rip = CODE;
-    s->rflags = 2;
-    for (unsigned r = 0; r < 16; r++)
-        s->gpr[r] = 0x0123456789abcdef * (r + 1);
-    s->gpr[RBX] = DATA;
-    s->gpr[RSP] = STACK + SPAN / 2;
-    s->seg[GS].base = DATA + 0x1000;
-    s->kernel_gs_base = DATA + 0x2000;
-    for (unsigned k = 0; k < SPAN; k++)
-        *(uint8_t *)ram_ptr(vm->ram, DATA + k, 1) = (uint8_t)(k * 7);
-}
-
 /* Runs to the HLT; returns how often run() came back before. */
 static uint64_t run(const struct backend *backend, const char *options,
                     const uint8_t *code, size_t len, bool kick,
@@ -77,8 +42,7 @@ static uint64_t run(const struct backend *backend, const char *options,
 {
     char why[REASON_MAX] = "";
     struct machine *m =
-        machine_create_bare_with(backend, RAM_SIZE, false, NULL, options,
-                                 why);
+        machine_create_bare_with(backend, RAM_SIZE, false, NULL, options, why);
     struct kicker k = {0};
     struct vm_exit exit;
     pthread_t thread;
@@ -87,7 +51,7 @@ static uint64_t run(const struct backend *backend, const char *options,
     if (!m)
         fail_msg("%s", why);
     k.vm = machine_vm(m);
-    load(m, &o->s, code, len);
+    bt_load_guest(m, &o->s, code, len);
     assert_int_equal(backend->set_state(k.vm, &o->s), 0);
     if (kick)
         assert_int_equal(pthread_create(&thread, NULL, kick_often, &k), 0);
@@ -332,6 +296,43 @@ static void test_adaptation(void **state)
     assert_true(got.events.count[EV_FAULT_TRACE] >= 2000);
 }
 
+/* ---- A full cache -------------------------------------------------------- */
+
+/* 8192 units, more than fit the smallest cache, three times. */
+GUEST(large, "mov $3, %ecx\n"
+             "1:\n"
+             ".rept 8192\n"
+             "add $1, %rax\n"
+             "jc 2f\n"
+             "2:\n"
+             ".endr\n"
+             "call 3f\n"
+             "dec %ecx\n"
+             "jnz 1b\n"
+             "jmp 4f\n"
+             "3: lea 5f(%rip), %rdx\n"
+             "jmp *%rdx\n"
+             "5: ret\n"
+             "4:");
+
+static void test_full_cache(void **state)
+{
+    static const char *const options[] = {"bt-cache=256",
+                                          "bt-cache=256,bt-chain=off"};
+
+    (void)state;
+    run(&backend_interp, NULL, guest_large, GUEST_LEN(large), false, &expected);
+    for (unsigned k = 0; k < 2; k++) {
+        run(&backend_bt, options[k], guest_large, GUEST_LEN(large), false,
+            &got);
+        assert_same(options[k]);
+        assert_true(got.events.count[EV_BT_FLUSH] >= 3);
+    }
+    run(&backend_bt, NULL, guest_large, GUEST_LEN(large), false, &got);
+    assert_int_equal(got.events.count[EV_BT_FLUSH], 0);
+    assert_in_range(got.events.count[EV_BT_TRANSLATE], 8192, 8300);
+}
+
 /* ---- Interrupts anywhere ------------------------------------------------- */
 
 /* Every sequence that takes several instructions of the host. */
@@ -383,8 +384,8 @@ static void test_kicks(void **state)
     run(&backend_interp, NULL, guest_long_loop, len, false, &expected);
     for (unsigned n = 0; n < 10; n++)
         for (unsigned k = 0; k < 3; k++) {
-            back += run(&backend_bt, options[k], guest_long_loop, len, true,
-                        &got);
+            back +=
+                run(&backend_bt, options[k], guest_long_loop, len, true, &got);
             assert_same("kicked");
         }
     assert_true(back > 100);
@@ -396,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_self_modifying),
         cmocka_unit_test(test_adaptation),
+        cmocka_unit_test(test_full_cache),
         cmocka_unit_test(test_kicks),
     };
     char why[REASON_MAX];
