@@ -5,10 +5,10 @@
  * One operation is 1000 steps of computation with that many of each strewn in,
  * in an order that depends on the seed alone. Four address spaces map the same
  * 256 pages, by tables of their own; a switch loads the next one's CR3. Updates
- * come in bursts of up to 16, as they do from a kernel: neighbouring entries of
- * the live space are pointed at the other one of two frames, then each page is
- * invalidated. Touches go round the pages, and each must read the frame that
- * its space maps at that moment.
+ * come in 16 bursts, as a kernel that changes much changes it by ranges: up to
+ * 16 neighbouring entries of the live space are pointed at the other one of two
+ * frames, then each page is invalidated. Touches go round the pages, and each
+ * must read the frame that its space maps at that moment.
  *
  * The control does the same steps, but stores to plain memory, stays in its
  * space and touches one page: what is left is the price of paging. */
@@ -18,7 +18,8 @@
 #define TABLES 4 /* leaf tables of a space */
 #define PER_TABLE 64
 #define PAGES (TABLES * PER_TABLE)
-#define BURST 16
+#define BURSTS 16
+#define BURST_MOST 16
 #define DIAL_MOST 4096
 #define STEPS 1000
 
@@ -26,7 +27,7 @@ enum event { TOUCH, UPDATE, SWITCH };
 
 static uint8_t events[3 * DIAL_MOST];
 static unsigned count; /* of an operation's events */
-static uint64_t updates;
+static uint64_t updates, burst_size;
 
 static struct bench_space spaces[SPACES];
 static volatile uint64_t *entries[SPACES][PAGES];
@@ -65,7 +66,11 @@ static const char *make_schedule(void)
     count = 0;
     add_events(TOUCH, touches);
     add_events(SWITCH, switches);
-    add_events(UPDATE, (updates + BURST - 1) / BURST);
+    burst_size = (updates + BURSTS - 1) / BURSTS;
+    if (burst_size > BURST_MOST)
+        burst_size = BURST_MOST;
+    if (updates)
+        add_events(UPDATE, (updates + burst_size - 1) / burst_size);
     for (unsigned i = count; i > 1; i--) {
         unsigned j = (unsigned)((random_next(&random) >> 32) % i);
         uint8_t e = events[i - 1];
@@ -160,7 +165,7 @@ static uint64_t operation(uint64_t h, bool really)
     uint64_t left = updates, done = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        uint64_t n = left < BURST ? left : BURST;
+        uint64_t n = left < burst_size ? left : burst_size;
 
         for (; done * count < STEPS * i; done++)
             h = mix64(h, done);
