@@ -9,20 +9,26 @@
 
 /* What a label says of an option; %s is its value. usual: its default, where it
  * is known. policies: those that it is of influence on; NULL: none of paging.
- */
+ * backend: the only one that it is of influence on; NULL: each. */
 static const struct {
-    const char *key, *usual, *on, *off, *other, *policies;
+    const char *key, *usual, *on, *off, *other, *policies, *backend;
 } words[] = {
-    {"bt-adaptive", "on", "adaptive", "no adaptation", NULL, NULL},
-    {"bt-chain", "on", "chained", "no chaining", NULL, NULL},
-    {"bt-unit", "12", NULL, NULL, "units of %s", NULL},
-    {"bt-user", "direct", NULL, NULL, "user code: %s", NULL},
-    {"kvm-trace", "off", "exits traced", "exits not traced", NULL, NULL},
+    {"bt-adaptive", "on", "adaptive", "no adaptation", NULL, NULL, NULL},
+    {"bt-chain", "on", "chained", "no chaining", NULL, NULL, NULL},
+    {"bt-unit", "12", NULL, NULL, "units of %s", NULL, NULL},
+    {"bt-user", "direct", NULL, NULL, "user code: %s", NULL, NULL},
+    {"kvm-trace", "off", "exits traced", "exits not traced", NULL, NULL,
+     NULL},
     {"paging-fault-around", NULL, NULL, NULL, "fault-around %s",
-     "vtlb trace unsync"},
-    {"paging-prefill", NULL, "prefill", "no prefill", NULL, "trace unsync"},
-    {"paging-shadow-cache", NULL, NULL, NULL, "%s shadows", "trace unsync"},
-    {"paging-walk-cache", NULL, "walk cache", "no walk cache", NULL, "nested"},
+     "vtlb trace unsync", NULL},
+    {"paging-prefill", NULL, "prefill", "no prefill", NULL, "trace unsync",
+     NULL},
+    {"paging-shadow-cache", NULL, NULL, NULL, "%s shadows", "trace unsync",
+     NULL},
+    {"paging-walk-cache", NULL, "walk cache", "no walk cache", NULL,
+     "none vtlb trace unsync nested", "interp"},
+    {"paging-nested-large", "off", "2 MiB nested pages", "4 KiB nested pages",
+     NULL, "nested", "interp"},
 };
 #define WORDS (sizeof(words) / sizeof(words[0]))
 
@@ -43,13 +49,15 @@ bool variant_owns(const char *backend, const char *key)
     return begins(key, PAGING) || (begins(key, backend) && key[len] == '-');
 }
 
-static bool concerns(const char *key, const char *policy)
+static bool concerns(const char *key, const char *backend, const char *policy)
 {
     size_t len = strlen(policy);
 
     for (size_t i = 0; i < WORDS; i++) {
         if (strcmp(words[i].key, key) || !words[i].policies)
             continue;
+        if (words[i].backend && strcmp(words[i].backend, backend))
+            return false;
         for (const char *p = words[i].policies; p; p = strchr(p, ' ')) {
             p += *p == ' ';
             if (!strncmp(p, policy, len) && (!p[len] || p[len] == ' '))
@@ -66,7 +74,8 @@ bool variant_takes(const struct backend *b, const char *paging, const char *key)
         return false;
     if (!begins(key, PAGING))
         return true;
-    return b->policies && concerns(key, paging ? paging : b->policies[0]);
+    return b->policies &&
+           concerns(key, b->name, paging ? paging : b->policies[0]);
 }
 
 static bool is_usual(const char *key, const json_t *value)

@@ -12,6 +12,7 @@
 
 static const char *const policies[] = {"trace", "vtlb", "nested", NULL};
 static const struct backend bt = {.name = "bt", .policies = policies};
+static const struct backend interp = {.name = "interp", .policies = policies};
 static const struct backend kvm = {.name = "kvm"};
 
 static void options_have_owners(void **state)
@@ -28,8 +29,10 @@ static void options_have_owners(void **state)
     assert_true(variant_takes(&bt, NULL, "paging-prefill"));
     assert_false(variant_takes(&bt, "vtlb", "paging-prefill"));
     assert_true(variant_takes(&bt, "vtlb", "paging-fault-around"));
-    assert_true(variant_takes(&bt, "nested", "paging-walk-cache"));
+    assert_true(variant_takes(&interp, "trace", "paging-walk-cache"));
     assert_false(variant_takes(&bt, "trace", "paging-walk-cache"));
+    assert_true(variant_takes(&interp, "nested", "paging-nested-large"));
+    assert_false(variant_takes(&interp, "trace", "paging-nested-large"));
 }
 
 #define COUNT 6
