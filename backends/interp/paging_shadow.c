@@ -178,6 +178,7 @@ static int create(struct icpu *c, struct paging *p, char why[REASON_MAX])
         .policy = p->policy->name,
         .options = p->options,
         .tlb = &tlb,
+        .kernel_exec = true,
     };
 
     if (paging_on(p->options.walk_cache, true)) {

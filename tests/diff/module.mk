@@ -25,6 +25,8 @@ test-diff: $(O)/tests/diff ## Random instructions, interpreter against the CPU
 	@$(O)/tests/diff -n 300000 -s $(SEED)
 	@$(O)/tests/diff -n 20000 -s $(SEED) -c 1
 	@$(O)/tests/diff -n 20000 -s $(SEED) -c 7
+	@for p in vtlb trace unsync nested; do \
+		$(O)/tests/diff -p $$p -n 10000 -s $(SEED) || exit 1; done
 	@$(O)/tests/diff -b bt -k -n 100000 -s $(SEED)
 	@$(O)/tests/diff -b bt -k -n 20000 -s $(SEED) -o bt-unit=1
 	@$(O)/tests/diff -b bt -k -n 20000 -s $(SEED) -o bt-chain=off
