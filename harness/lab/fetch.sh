@@ -28,18 +28,17 @@ mkdir -p "$dir/deb" "$dir/root"
 dir=$(cd "$dir" && pwd)
 log=$dir/fetch.log
 : >"$log"
-if [ -z "$(kernel_package)" ] && [ "$(id -u)" = 0 ]; then
-	timeout $wait apt-get update >>"$log" 2>&1 || true
-fi
+update() { [ "$(id -u)" = 0 ] && timeout $wait apt-get update >>"$log" 2>&1; }
+[ -n "$(kernel_package)" ] || update || true
 
 # Root's downloads would else go by way of a user that can't write here.
 apt_options="-q -o APT::Sandbox::User=$(id -un)"
 if ! have_kernel; then
-	package=$(kernel_package)
-	[ -n "$package" ] || fail "no package linux-image-cloud-amd64 is known; run apt-get update"
+	[ -n "$(kernel_package)" ] || fail "no package linux-image-cloud-amd64 is known; run apt-get update"
+	# The second time with fresh lists: what the old ones name may be gone.
 	# shellcheck disable=SC2086 # a list of words
-	(cd "$dir/deb" && timeout $wait apt-get $apt_options download "$package") >>"$log" 2>&1 ||
-		fail "$package can't be had: $(tail -n 1 "$log")"
+	get_kernel() { (cd "$dir/deb" && timeout $wait apt-get $apt_options download "$(kernel_package)") >>"$log" 2>&1; }
+	get_kernel || { update && get_kernel; } || fail "$(kernel_package) can't be had: $(tail -n 1 "$log")"
 fi
 if ! have_qemu; then
 	mkdir -p "$dir/deb/partial"
