@@ -36,6 +36,9 @@ label_width = 14. + 7.6 * name_length + series_width
 set lmargin at screen label_width / page_width
 set rmargin at screen (page_width - max(90., 20. + 6.2 * text_length)) / page_width
 
+amount(v) = v < 10000 ? sprintf('%g', v) : v < 1e6 ? sprintf('%gk', v / 1e3) : \
+    v < 1e9 ? sprintf('%gM', v / 1e6) : sprintf('%gG', v / 1e9)
+
 do for [p = 1:panels] {
     top = body_top + panel_top[p] * row_height + (p - 1) * panel_gap + 12
     set tmargin at screen page(top)
@@ -43,8 +46,12 @@ do for [p = 1:panels] {
     set xrange [0 : panel_max[p]]
     set yrange [panel_rows[p] : 0]
     set xlabel xlabel offset 0,0.4
-    lead = panel_max[p] / 1000. ** floor(log10(panel_max[p]) / 3 + 1e-9)
-    set format x (panel_max[p] < 10000 ? '%g' : lead < 10 ? '%.1s%c' : '%.0s%c')
+    step = 10 ** floor(log10(panel_max[p] / 4))
+    step = step * (panel_max[p] / step > 25 ? 5 : panel_max[p] / step > 10 ? 2 : 1)
+    set xtics ()
+    do for [k = 0:int(panel_max[p] / step * 1.0001)] {
+        set xtics add (amount(k * step) k * step)
+    }
     if (p > 1) { unset object; unset label }
     plot for [i = 1:keys] bars using \
             (int($1) == p - 1 && int($3) == i - 1 ? $4 : NaN):2:4:5: \

@@ -51,13 +51,14 @@ static void labels_say_what_differs(void **state)
         {"kvm", "shadow", NULL, 0}, {"interp", "none", NULL, 0},
         {"bt", "vtlb", NULL, 1},    {"bt", "trace", NULL, 1},
     };
+    json_t *loaded[COUNT];
     static const char *const labels[COUNT] = {
         "bt, adaptive", "bt, no adaptation",      "kvm",
         "interp",       "bt/vtlb, no adaptation", "bt/trace, odd=7"};
 
     (void)state;
     for (int i = 0; i < COUNT; i++)
-        v[i].params = json_loads(params[i], 0, NULL);
+        v[i].params = loaded[i] = json_loads(params[i], 0, NULL);
     for (int i = 0; i < COUNT; i++) {
         char *label = variant_label(v, COUNT, i);
 
@@ -70,6 +71,8 @@ static void labels_say_what_differs(void **state)
     assert_true(variant_same(&v[0], &v[1]));
     v[1].file = 1;
     assert_false(variant_same(&v[0], &v[1]));
+    for (int i = 0; i < COUNT; i++)
+        json_decref(loaded[i]);
 }
 
 static bool same_point(const char *one, const char *other)
