@@ -19,9 +19,12 @@
 #define PHYS_MASK (((1ull << PHYS_BITS) - 1) & ~0xfffull)
 #define RESERVED  (((1ull << 52) - 1) & ~((1ull << PHYS_BITS) - 1))
 
+/* The walk exists twice; its parts are inlined in both. */
+#define PART static inline __attribute__((always_inline))
+
 /* Bits of an entry that must be zero; level 3 is the PML4E, 0 the PTE. */
-static uint64_t reserved_bits(const struct walk_regs *regs, int level,
-                              uint64_t pte)
+PART uint64_t reserved_bits(const struct walk_regs *regs, int level,
+                            uint64_t pte)
 {
     uint64_t mask = RESERVED;
 
@@ -49,8 +52,8 @@ static uint32_t fault_code(const struct walk_regs *regs, unsigned access)
 }
 
 /* The rights of the leaf under the current CR0 and CR4. */
-static bool permitted(const struct walk_regs *regs, unsigned access,
-                      uint64_t all, bool nx, struct walk_result *r)
+PART bool permitted(const struct walk_regs *regs, unsigned access, uint64_t all,
+                    bool nx, struct walk_result *r)
 {
     bool user = all & PTE_U;
 
@@ -71,21 +74,10 @@ static bool permitted(const struct walk_regs *regs, unsigned access,
     return !(access & WALK_WRITE) || r->write;
 }
 
-static void set_bits(uint64_t *slot, uint64_t pte, uint64_t bits)
+PART void set_bits(uint64_t *slot, uint64_t pte, uint64_t bits)
 {
     if ((pte & bits) != bits)
         __atomic_fetch_or(slot, bits, __ATOMIC_RELAXED);
-}
-
-/* Where a walk begins: at the top, or at the nearest table that is cached. */
-static inline int first_level(const struct walk_base *base,
-                              const struct walk_regs *regs, gva_t gva,
-                              struct walk_partial *p)
-{
-    *p = (struct walk_partial){regs->cr3 & PHYS_MASK, 3, true, true, false};
-    if (base && base->find)
-        base->find(base->cache, gva, p);
-    return (int)p->level;
 }
 
 static void keep_tables(const struct walk_base *base, gva_t gva,
@@ -104,15 +96,15 @@ static void keep_tables(const struct walk_base *base, gva_t gva,
 
 /* base: NULL where the tables lie in RAM and nothing is cached; a constant, so
  * that the common walk has nothing of the other in it. */
-static inline __attribute__((always_inline)) int
-walk(const struct guest_ram *ram, const struct walk_base *base,
-     const struct walk_regs *regs, gva_t gva, unsigned access,
-     struct walk_result *r)
+PART int walk(const struct guest_ram *ram, const struct walk_base *base,
+              const struct walk_regs *regs, gva_t gva, unsigned access,
+              struct walk_result *r)
 {
-    uint64_t *slots[4], seen[4], page, table, all, pte = 0;
-    struct walk_partial begin;
-    int level, first, err;
-    bool nx;
+    struct walk_partial begin = {regs->cr3 & PHYS_MASK, 3, true, true, false};
+    uint64_t table = regs->cr3 & PHYS_MASK, all = PTE_W | PTE_U, pte = 0;
+    uint64_t *slots[4], seen[4], page;
+    int level, first = 3, err;
+    bool nx = false;
 
     r->refs = 0;
     r->error = 0;
@@ -124,10 +116,12 @@ walk(const struct guest_ram *ram, const struct walk_base *base,
         r->write = r->exec = r->user = true;
         return 0;
     }
-    first = first_level(base, regs, gva, &begin);
-    table = begin.table;
-    all = (begin.write ? PTE_W : 0) | (begin.user ? PTE_U : 0);
-    nx = begin.nx;
+    if (base && base->find && base->find(base->cache, gva, &begin)) {
+        first = (int)begin.level;
+        table = begin.table;
+        all = (begin.write ? PTE_W : 0) | (begin.user ? PTE_U : 0);
+        nx = begin.nx;
+    }
     for (level = first; level >= 0; level--) {
         gpa_t at = table | (gva >> (12 + 9 * level) & 511) << 3;
 
