@@ -27,7 +27,16 @@ enum {
     KEY_TIMEOUT,
     KEY_RESUME,
     KEY_RAM,
-    KEY_CHOICE /* and up: choices[] */
+    KEY_FAULT_AROUND,
+    KEY_PREFILL,
+    KEY_SHADOW_CACHE,
+    KEY_WALK_CACHE,
+    KEY_NESTED_LARGE,
+    KEY_BT_ADAPTIVE,
+    KEY_BT_CHAIN,
+    KEY_BT_UNIT,
+    KEY_BT_USER,
+    KEY_KVM_TRACE
 };
 
 static const char *const on_off[] = {"on", "off", NULL};
@@ -35,22 +44,26 @@ static const char *const users[] = {"direct", "translate", NULL};
 
 /* Options that are dimensions of the run: a list of values gives a row each. */
 static const struct choice {
+    int key;
     const char *option;        /* on the command line */
     const char *name;          /* for backends: see struct vm */
     const char *const *values; /* NULL: numbers */
     uint64_t min, max;
     bool power; /* of two */
 } choices[] = {
-    {"fault-around", "paging-fault-around", NULL, 1, 512, true},
-    {"prefill", "paging-prefill", on_off, 0, 0, false},
-    {"shadow-cache", "paging-shadow-cache", NULL, 1, 4096, false},
-    {"walk-cache", "paging-walk-cache", on_off, 0, 0, false},
-    {"nested-large", "paging-nested-large", on_off, 0, 0, false},
-    {"bt-adaptive", "bt-adaptive", on_off, 0, 0, false},
-    {"bt-chain", "bt-chain", on_off, 0, 0, false},
-    {"bt-unit", "bt-unit", NULL, 1, 64, false},
-    {"bt-user", "bt-user", users, 0, 0, false},
-    {"kvm-trace", "kvm-trace", on_off, 0, 0, false},
+    {KEY_FAULT_AROUND, "fault-around", "paging-fault-around", NULL, 1, 512,
+     true},
+    {KEY_PREFILL, "prefill", "paging-prefill", on_off, 0, 0, false},
+    {KEY_SHADOW_CACHE, "shadow-cache", "paging-shadow-cache", NULL, 1, 4096,
+     false},
+    {KEY_WALK_CACHE, "walk-cache", "paging-walk-cache", on_off, 0, 0, false},
+    {KEY_NESTED_LARGE, "nested-large", "paging-nested-large", on_off, 0, 0,
+     false},
+    {KEY_BT_ADAPTIVE, "bt-adaptive", "bt-adaptive", on_off, 0, 0, false},
+    {KEY_BT_CHAIN, "bt-chain", "bt-chain", on_off, 0, 0, false},
+    {KEY_BT_UNIT, "bt-unit", "bt-unit", NULL, 1, 64, false},
+    {KEY_BT_USER, "bt-user", "bt-user", users, 0, 0, false},
+    {KEY_KVM_TRACE, "kvm-trace", "kvm-trace", on_off, 0, 0, false},
 };
 #define CHOICES (int)(sizeof(choices) / sizeof(choices[0]))
 
@@ -88,25 +101,25 @@ static const struct argp_option options[] = {
      "memory virtualization, where a backend has a choice: none vtlb trace "
      "unsync nested",
      3},
-    {"fault-around", KEY_CHOICE, "N,..", 0,
+    {"fault-around", KEY_FAULT_AROUND, "N,..", 0,
      "shadow paging: pages filled at one hidden fault, a power of two", 3},
-    {"prefill", KEY_CHOICE + 1, "on|off", 0,
+    {"prefill", KEY_PREFILL, "on|off", 0,
      "trace, unsync: fill from a kept shadow at the CR3 load", 3},
-    {"shadow-cache", KEY_CHOICE + 2, "N,..", 0,
+    {"shadow-cache", KEY_SHADOW_CACHE, "N,..", 0,
      "trace, unsync: address spaces whose shadows are kept", 3},
-    {"walk-cache", KEY_CHOICE + 3, "on|off", 0,
+    {"walk-cache", KEY_WALK_CACHE, "on|off", 0,
      "interp: keep upper levels of page walks (default on, but none: off)", 3},
-    {"nested-large", KEY_CHOICE + 4, "on|off", 0,
+    {"nested-large", KEY_NESTED_LARGE, "on|off", 0,
      "nested: second-level pages of 2 MiB (default off)", 3},
-    {"bt-adaptive", KEY_CHOICE + 5, "on|off", 0,
+    {"bt-adaptive", KEY_BT_ADAPTIVE, "on|off", 0,
      "bt: turn accesses that keep trapping into callouts (default on)", 3},
-    {"bt-chain", KEY_CHOICE + 6, "on|off", 0,
+    {"bt-chain", KEY_BT_CHAIN, "on|off", 0,
      "bt: let translations jump to each other (default on)", 3},
-    {"bt-unit", KEY_CHOICE + 7, "N,..", 0,
+    {"bt-unit", KEY_BT_UNIT, "N,..", 0,
      "bt: most instructions in a translation unit (default 12)", 3},
-    {"bt-user", KEY_CHOICE + 8, "direct|translate", 0,
+    {"bt-user", KEY_BT_USER, "direct|translate", 0,
      "bt: run user code directly or from the cache, too (default direct)", 3},
-    {"kvm-trace", KEY_CHOICE + 8, "on|off", 0,
+    {"kvm-trace", KEY_KVM_TRACE, "on|off", 0,
      "kvm: count exits by reason, which makes each of them slower (default "
      "off)",
      3},
@@ -181,10 +194,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct session_options *o = state->input;
 
-    if (key >= KEY_CHOICE && key < KEY_CHOICE + CHOICES) {
-        take_choice(o, &choices[key - KEY_CHOICE], arg);
-        return 0;
-    }
+    for (int i = 0; i < CHOICES; i++)
+        if (choices[i].key == key) {
+            take_choice(o, &choices[i], arg);
+            return 0;
+        }
 
     switch (key) {
     case 'b':
