@@ -34,6 +34,7 @@ enum {
     KEY_NESTED_LARGE,
     KEY_BT_ADAPTIVE,
     KEY_BT_CHAIN,
+    KEY_BT_INLINE,
     KEY_BT_UNIT,
     KEY_BT_USER,
     KEY_KVM_TRACE
@@ -61,6 +62,7 @@ static const struct choice {
      false},
     {KEY_BT_ADAPTIVE, "bt-adaptive", "bt-adaptive", on_off, 0, 0, false},
     {KEY_BT_CHAIN, "bt-chain", "bt-chain", on_off, 0, 0, false},
+    {KEY_BT_INLINE, "bt-inline", "bt-inline", on_off, 0, 0, false},
     {KEY_BT_UNIT, "bt-unit", "bt-unit", NULL, 1, 64, false},
     {KEY_BT_USER, "bt-user", "bt-user", users, 0, 0, false},
     {KEY_KVM_TRACE, "kvm-trace", "kvm-trace", on_off, 0, 0, false},
@@ -115,6 +117,10 @@ static const struct argp_option options[] = {
      "bt: turn accesses that keep trapping into callouts (default on)", 3},
     {"bt-chain", KEY_BT_CHAIN, "on|off", 0,
      "bt: let translations jump to each other (default on)", 3},
+    {"bt-inline", KEY_BT_INLINE, "on|off", 0,
+     "bt: sequences in place of the hot sensitive instructions, or callouts "
+     "(default on)",
+     3},
     {"bt-unit", KEY_BT_UNIT, "N,..", 0,
      "bt: most instructions in a translation unit (default 12)", 3},
     {"bt-user", KEY_BT_USER, "direct|translate", 0,

@@ -15,6 +15,8 @@ static const struct {
 } words[] = {
     {"bt-adaptive", "on", "adaptive", "no adaptation", NULL, NULL, NULL},
     {"bt-chain", "on", "chained", "no chaining", NULL, NULL, NULL},
+    {"bt-inline", "on", "inline sequences", "no inline sequences", NULL, NULL,
+     NULL},
     {"bt-unit", "12", NULL, NULL, "units of %s", NULL, NULL},
     {"bt-user", "direct", NULL, NULL, "user code: %s", NULL, NULL},
     {"kvm-trace", "off", "exits traced", "exits not traced", NULL, NULL,

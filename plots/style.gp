@@ -18,7 +18,8 @@ backend_colour(b) = \
     b eq 'kvm'      ? 0x0072b2 : b eq 'qemu-tcg' ? 0xcc79a7 : \
     b eq 'qemu-kvm' ? 0xd55e00 : b eq 'bochs'    ? 0xbda800 : \
     b eq 'bt-adaptive' ? 0xd55e00 : b eq 'bt-chain' ? 0x0072b2 : \
-    b eq 'bt-unit'  ? 0xe69f00 : b eq 'bt-user'  ? 0xcc79a7 : 0x999999
+    b eq 'bt-inline' ? 0x009e73 : b eq 'bt-unit'  ? 0xe69f00 : \
+    b eq 'bt-user'  ? 0xcc79a7 : 0x999999
 
 # Tol's muted palette for kinds of event. Nine hues, solid and then hatched.
 kind_colour(k) = \

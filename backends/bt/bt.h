@@ -180,7 +180,7 @@ struct bt_dtlb {
 #define BT_DTLB_SIZE 256
 
 struct bt_options {
-    bool adaptive, chain, user_translate;
+    bool adaptive, chain, inlines, user_translate;
     unsigned unit;
     uint32_t cache; /* bytes of it that are used */
 };

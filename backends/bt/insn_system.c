@@ -203,8 +203,8 @@ static bool is_post_read(const struct x86_insn *x)
            (x->opnd[1].imm & 0xff) == TM_PORT_POST;
 }
 
-static bool system_kernel(struct emit *e, const struct unit_insn *i,
-                          enum emitted *how)
+/* The hot ones, on the virtual CPU's state. */
+static bool system_inline(struct emit *e, const struct unit_insn *i)
 {
     const struct x86_insn *x = &i->x;
 
@@ -223,12 +223,6 @@ static bool system_kernel(struct emit *e, const struct unit_insn *i,
         return true;
     case ZYDIS_MNEMONIC_SWAPGS:
         emit_swapgs(e, i);
-        return true;
-    case ZYDIS_MNEMONIC_SYSRET:
-        if (!x->zi.raw.rex.W)
-            break;
-        emit_leave(e, emit_exit_new(e, BT_EXIT_SYSRET, i->pc, i->pc + x->len));
-        *how = EMIT_END;
         return true;
     case ZYDIS_MNEMONIC_RDTSC: /* the guest's TSC is the host's */
         emit8(e, 0x0f), emit8(e, 0x31);
@@ -251,8 +245,20 @@ static bool system_kernel(struct emit *e, const struct unit_insn *i,
         }
         break;
     }
-    *how = EMIT_END;
     return false;
+}
+
+static bool system_kernel(struct emit *e, const struct unit_insn *i,
+                          enum emitted *how)
+{
+    const struct x86_insn *x = &i->x;
+
+    if (x->op == ZYDIS_MNEMONIC_SYSRET && x->zi.raw.rex.W) {
+        emit_leave(e, emit_exit_new(e, BT_EXIT_SYSRET, i->pc, i->pc + x->len));
+        *how = EMIT_END;
+        return true;
+    }
+    return e->bt->opt.inlines && system_inline(e, i);
 }
 
 /* What a user program may not run as it is. */

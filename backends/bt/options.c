@@ -29,6 +29,8 @@ static bool parse_one(struct bt_options *o, const char *key, size_t klen,
         return parse_switch(v, vlen, &o->adaptive);
     if (is(key, klen, "bt-chain"))
         return parse_switch(v, vlen, &o->chain);
+    if (is(key, klen, "bt-inline"))
+        return parse_switch(v, vlen, &o->inlines);
     if (is(key, klen, "bt-user")) {
         o->user_translate = is(v, vlen, "translate");
         return o->user_translate || is(v, vlen, "direct");
@@ -53,6 +55,7 @@ int bt_options_parse(struct bt *bt, const char *options, char why[REASON_MAX])
 {
     bt->opt = (struct bt_options){.adaptive = true,
                                   .chain = true,
+                                  .inlines = true,
                                   .unit = UNIT_DEFAULT,
                                   .cache = BT_CACHE_SIZE};
     while (options && *options) {

@@ -150,7 +150,7 @@ load common
 @test "options with lists of values: each value is checked" {
     for wrong in "--fault-around 3" "--fault-around 1,1024" "--prefill maybe" \
                  "--prefill on,maybe" "--shadow-cache 0" "--walk-cache 1" \
-                 "--bt-adaptive on,of" "--bt-chain 1" "--bt-user on" \
+                 "--bt-adaptive on,of" "--bt-chain 1" "--bt-inline 1" "--bt-user on" \
                  "--nested-large 1" "--kvm-trace 1" "--bt-unit 0,4" "--bt-unit 4," \
                  "--ram 65" "--ram 1" "--ram 4096"; do
         run trapmark run $wrong

@@ -30,6 +30,7 @@ test-diff: $(O)/tests/diff ## Random instructions, interpreter against the CPU
 	@$(O)/tests/diff -b bt -k -n 100000 -s $(SEED)
 	@$(O)/tests/diff -b bt -k -n 20000 -s $(SEED) -o bt-unit=1
 	@$(O)/tests/diff -b bt -k -n 20000 -s $(SEED) -o bt-chain=off
+	@$(O)/tests/diff -b bt -k -n 20000 -s $(SEED) -o bt-inline=off
 	@$(O)/tests/diff -b bt -u -n 60000 -s $(SEED) -o bt-user=translate
 	@$(O)/tests/diff -b bt -n 50000 -s $(SEED) -o bt-user=translate
 	@$(O)/tests/diff -b bt -n 50000 -s $(SEED)

@@ -95,8 +95,9 @@ static void assert_same(const char *name)
 
 static void compare(const char *name, const uint8_t *code, size_t len)
 {
-    static const char *const options[] = {NULL, "bt-chain=off", "bt-unit=1",
-                                          "bt-unit=2", "bt-adaptive=off"};
+    static const char *const options[] = {
+        NULL,        "bt-chain=off",    "bt-unit=1",
+        "bt-unit=2", "bt-adaptive=off", "bt-inline=off"};
 
     run(&backend_interp, NULL, code, len, false, &expected);
     for (unsigned k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
@@ -296,6 +297,49 @@ static void test_adaptation(void **state)
     assert_true(got.events.count[EV_FAULT_TRACE] >= 2000);
 }
 
+/* ---- Inline sequences ---------------------------------------------------- */
+
+GUEST(sensitive, "mov $100, %ecx\n"
+                 "xor %r11d, %r11d\n"
+                 "1: pushf\n"
+                 "cli\n"
+                 "popf\n"
+                 "mov %r11, %cr8\n"
+                 "mov %cr8, %r12\n"
+                 "swapgs\n"
+                 "swapgs\n"
+                 "rdtsc\n"
+                 "in $0x80, %al\n"
+                 "dec %ecx\n"
+                 "jnz 1b\n"
+                 "xor %eax, %eax\n"
+                 "xor %edx, %edx");
+
+/* What a sequence does is no exit; a callout is one each time. */
+static void test_inline(void **state)
+{
+    static const struct {
+        enum tm_event event;
+        uint64_t count;
+    } callouts[] = {{EV_EXIT_IF, 300},
+                    {EV_EXIT_CR, 200},
+                    {EV_EXIT_RDTSC, 100},
+                    {EV_EXIT_IO, 100}};
+    const size_t len = GUEST_LEN(sensitive);
+
+    (void)state;
+    run(&backend_interp, NULL, guest_sensitive, len, false, &expected);
+    run(&backend_bt, NULL, guest_sensitive, len, false, &got);
+    assert_same("inline=on");
+    for (unsigned k = 0; k < sizeof(callouts) / sizeof(callouts[0]); k++)
+        assert_int_equal(got.events.count[callouts[k].event], 0);
+    run(&backend_bt, "bt-inline=off", guest_sensitive, len, false, &got);
+    assert_same("inline=off");
+    for (unsigned k = 0; k < sizeof(callouts) / sizeof(callouts[0]); k++)
+        assert_int_equal(got.events.count[callouts[k].event],
+                         callouts[k].count);
+}
+
 /* ---- A full cache -------------------------------------------------------- */
 
 /* 8192 units, more than fit the smallest cache, three times. */
@@ -397,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_self_modifying),
         cmocka_unit_test(test_adaptation),
+        cmocka_unit_test(test_inline),
         cmocka_unit_test(test_full_cache),
         cmocka_unit_test(test_kicks),
     };
