@@ -106,15 +106,19 @@ static void put_panel(const struct report *r, const struct tradeoff *m,
                 (unsigned long long)s->values[y]);
         for (unsigned x = 0; x < u->n; x++) {
             const struct tradeoff_cell *c = tradeoff_at(m, x, y, touch);
-            char figure[FIGURE_MAX];
+            char figure[FIGURE_MAX], *tied;
 
             if (c->winner < 0)
                 continue;
+            tied = tradeoff_tied(m, c);
             fprintf(f[CELLS], "%u\t%u\t%u\t%u\t%d\t", panel, x, y,
                     legend_key(legend, r, m, c->winner), c->clear);
-            if (c->margin > 0)
+            if (tied)
+                fprintf(f[CELLS], "≈ %s", tied);
+            else if (c->margin > 0)
                 fprintf(f[CELLS], "%s×", table_figure(c->margin, figure));
             fputc('\n', f[CELLS]);
+            free(tied);
             if (x)
                 put_border(f[BORDERS], panel, c,
                            tradeoff_at(m, x - 1, y, touch), x - 0.5, y - 0.5, 0,
@@ -166,9 +170,12 @@ int tsv_map(const struct report *r, const char *suite, const char *prefix,
     ok &= close_all(f, MAP_FILES);
     ok &= write_legend(&legend, prefix);
     text_add(&notes, "Colour: the cheapest policy. Figure: how many times as "
-                     "much the next best costs. Pale: too close to tell, "
-                     "their 95 %% intervals overlap.\n");
-    text_add(&notes, "The dials are numbers per 1000 steps of computation. "
+                     "much the next best costs. Pale: too close to tell from "
+                     "those named, their 95 %% intervals overlap.\n");
+    text_add(&notes, "Compared is what updates, switches and touches add to "
+                     "1000 steps of computation, each batch against the bare "
+                     "steps right after it: the clock's speed cancels.\n");
+    text_add(&notes, "The dials are numbers per 1000 steps. "
                      "interp is a model of its policies: its times are those "
                      "of an interpreter.\n");
     lines = tsv_notes(prefix, &notes);
@@ -232,12 +239,12 @@ static double part_ticks(const struct report_row *row, const struct part *p)
     return sum;
 }
 
-static void put_counts(FILE *f, const struct report_row *row)
+static void put_counts(FILE *f, const struct report_row *row, double price)
 {
     char figure[FIGURE_MAX], between = ':';
     double count;
 
-    fputs(table_figure(row->median, figure), f);
+    fprintf(f, "%s×", table_figure(price, figure));
     for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
         if (!report_event(row, RF_EVENTS, event_names[counted[i].event],
                           &count) ||
@@ -252,21 +259,23 @@ static void put_counts(FILE *f, const struct report_row *row)
     }
 }
 
-/* Ticks of events are means over all batches, the whole is a median: what is
- * more than the whole is cut in proportion. */
+/* In times of the bare steps. Ticks of events are means over all batches, the
+ * whole is a median: what is more than the whole is cut in proportion. */
 static void put_cut_bar(struct cuts *c, const struct report_row *row,
-                        const char *point, const char *who)
+                        double price, const char *point, const char *who)
 {
-    double ticks[PARTS + 1], known = 0, from = 0, scale = 1;
-    double whole = fmax(row->median, 0);
+    double part[PARTS + 1], known = 0, from = 0, scale = 1, bare;
+    double whole = fmax(price, 0);
 
+    if (!result_real(row->json, RF_CONTROL_PER_OP, &bare) || bare <= 0)
+        bare = INFINITY; /* nothing is charged to an event */
     for (unsigned i = 0; i < PARTS; i++)
-        known += ticks[i] = part_ticks(row, &parts[i]);
+        known += part[i] = part_ticks(row, &parts[i]) / bare;
     if (known > whole)
         scale = known > 0 ? whole / known : 0;
-    ticks[PARTS] = fmax(whole - known, 0);
+    part[PARTS] = fmax(whole - known, 0);
     for (unsigned i = 0; i <= PARTS; i++) {
-        double to = from + ticks[i] * (i < PARTS ? scale : 1);
+        double to = from + part[i] * (i < PARTS ? scale : 1);
 
         if (to <= from)
             continue;
@@ -277,7 +286,7 @@ static void put_cut_bar(struct cuts *c, const struct report_row *row,
     fprintf(c->f[LABELS], "%u\t%.3f\t%s\t", c->panel, c->y + 0.5, point);
     tsv_field(c->f[LABELS], who);
     fprintf(c->f[LABELS], "\t%.9g\t", from);
-    put_counts(c->f[LABELS], row);
+    put_counts(c->f[LABELS], row, price);
     fputc('\n', c->f[LABELS]);
     c->largest = fmax(c->largest, whole);
     c->y += 1;
@@ -302,9 +311,11 @@ static double put_cut(struct cuts *c, const struct tradeoff *m, int dial,
         bench = tradeoff_at(m, at[0], at[1], at[2])->bench;
         for (unsigned i = 0; bench != UINT_MAX && i < m->n; i++) {
             const struct report_row *row = report_ok(c->r, bench, m->series[i]);
+            struct tradeoff_price price;
 
-            if (row)
-                put_cut_bar(c, row, n++ ? "" : point, m->names[i]);
+            if (tradeoff_price(row, &price))
+                put_cut_bar(c, row, price.median, n++ ? "" : point,
+                            m->names[i]);
         }
         c->y += n ? 0.5 : 0;
         free(point);
@@ -381,7 +392,7 @@ int tsv_cuts(const struct report *r, const char *suite, const char *prefix,
     }
     ok = close_all(c.f, CUT_FILES);
     sizes->columns = c.panel;
-    text_add(&notes, "The figure is the whole, then counts per operation: "
+    text_add(&notes, "The figure is the whole, then counts per 1000 steps: "
                      "trace faults, hidden faults, CR3 loads, INVLPGs, memory "
                      "references of walks. What no time was charged to is in "
                      "\"all else\" with the guest's own.\n");

@@ -37,7 +37,7 @@ static const struct {
     {"map", "map.gp", "Which paging policy is the cheapest", "%s", tsv_map,
      "tradeoff", false, true},
     {"cuts", "cuts.gp", "What the policies pay for, along three cuts",
-     "%s per operation (1000 steps)", tsv_cuts, "tradeoff", false, true},
+     "what paging adds, in times of the bare steps (%s)", tsv_cuts, "tradeoff", false, true},
     {"profile", "profile.gp", "What workloads do: events of the guest itself",
      "events per million instructions", tsv_profile, NULL, true, false},
     {"scatter", "scatter.gp", "Workloads by system calls and page-table work",

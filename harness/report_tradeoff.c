@@ -1,8 +1,10 @@
 /* The three-way trade-off: which paging policy wins where, and by how much. */
 #include "report_tradeoff.h"
+#include "stats.h"
 #include "util.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,35 @@ static bool dials_of(const struct report_row *row, uint64_t at[DIALS])
             return false;
     }
     return true;
+}
+
+bool tradeoff_price(const struct report_row *row, struct tradeoff_price *price)
+{
+    const json_t *samples, *control;
+    double *ratio;
+    size_t n, used = 0;
+
+    if (!row || row->status != ROW_OK)
+        return false;
+    samples = json_object_get(row->json, RF_SAMPLES);
+    control = json_object_get(row->json, RF_CONTROL);
+    n = json_array_size(samples);
+    if (!n || json_array_size(control) != n)
+        return false;
+    ratio = xcalloc(n, sizeof(*ratio));
+    for (size_t i = 0; i < n; i++) {
+        double s = json_number_value(json_array_get(samples, i));
+        double c = json_number_value(json_array_get(control, i));
+
+        if (c > 0)
+            ratio[used++] = (s - c) / c;
+    }
+    if (used) {
+        price->median = stats_median(ratio, used);
+        stats_interval(ratio, used, 1, &price->low, &price->high);
+    }
+    free(ratio);
+    return used > 0;
 }
 
 static bool in_suite(const struct report *r, const struct report_row *row)
@@ -93,29 +124,46 @@ static bool contends(const struct report *r, unsigned series)
 static void judge(const struct report *r, const struct tradeoff *m,
                   struct tradeoff_cell *cell)
 {
-    const struct report_row *best = NULL, *next = NULL;
+    struct tradeoff_price best = {.median = INFINITY}, next = best;
+    struct tradeoff_price price;
 
     cell->winner = cell->second = -1;
     for (unsigned i = 0; i < m->n && cell->bench != UINT_MAX; i++) {
-        const struct report_row *row = report_ok(r, cell->bench, m->series[i]);
-
-        if (!row)
+        if (!tradeoff_price(report_ok(r, cell->bench, m->series[i]), &price))
             continue;
-        if (!best || row->median < best->median) {
+        cell->measured |= 1ull << i;
+        if (price.median < best.median) {
             next = best;
             cell->second = cell->winner;
-            best = row;
+            best = price;
             cell->winner = i;
-        } else if (!next || row->median < next->median) {
-            next = row;
+        } else if (price.median < next.median) {
+            next = price;
             cell->second = i;
         }
     }
-    if (!next)
+    if (cell->second < 0)
         return;
-    if (best->median > 0)
-        cell->margin = next->median / best->median;
-    cell->clear = best->high < next->low;
+    if (best.low > 0)
+        cell->margin = next.median / best.median;
+    for (unsigned i = 0; i < m->n; i++)
+        if (tradeoff_price(report_ok(r, cell->bench, m->series[i]), &price) &&
+            price.low <= best.high)
+            cell->tied |= 1ull << i;
+    cell->clear = cell->tied == 1ull << cell->winner;
+}
+
+char *tradeoff_tied(const struct tradeoff *m, const struct tradeoff_cell *c)
+{
+    struct text t = {0};
+
+    for (unsigned i = 0; i < m->n; i++)
+        if (c->tied >> i & 1 && (int)i != c->winner)
+            text_list(&t, "%s", m->names[i]);
+    if (c->tied != c->measured || !t.text || !strchr(t.text, ','))
+        return t.text;
+    free(t.text);
+    return xstrdup("all");
 }
 
 static void fill(const struct report *r, struct tradeoff *m)
@@ -178,7 +226,7 @@ unsigned tradeoff_find(const struct report *r, struct tradeoff **maps)
              end < r->nseries && r->series[end].variant.file == v->file &&
              !strcmp(r->series[end].variant.backend, v->backend);
              end++) {
-            if (!contends(r, end))
+            if (m.n == TRADEOFF_MOST || !contends(r, end))
                 continue;
             m.series = xrealloc(m.series, (m.n + 1) * sizeof(*m.series));
             m.names = xrealloc(m.names, (m.n + 1) * sizeof(*m.names));

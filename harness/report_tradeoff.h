@@ -4,6 +4,8 @@
 
 #include "report.h"
 
+#define TRADEOFF_MOST 64
+
 enum { DIAL_UPDATES, DIAL_SWITCHES, DIAL_TOUCHES, DIALS };
 extern const char *const tradeoff_dials[DIALS];
 
@@ -12,14 +14,28 @@ struct tradeoff_axis {
     unsigned n;
 };
 
-/* Who wins at a point. */
+/* What paging costs at a point, in times of the same steps without updates,
+ * switches and touches: the median of (sample - control) / control over the
+ * pairs that were taken one after the other, and its 95 % interval. A clock
+ * that changes its speed between rows, or within one, changes both of a pair.
+ */
+struct tradeoff_price {
+    double median, low, high;
+};
+/* False where the row isn't ok or has no pairs. NULL is no row. */
+bool tradeoff_price(const struct report_row *row, struct tradeoff_price *price);
+
+/* Who wins at a point. Sets of contenders have a bit for each. */
 struct tradeoff_cell {
-    unsigned bench; /* UINT_MAX: nobody measured it */
-    int winner;     /* contender; -1: none */
-    int second;     /* the next best, or -1 */
-    double margin;  /* second's time / winner's; 0 without a second, and where
-                       the winner can't be told from the control */
-    bool clear;     /* their intervals don't overlap */
+    unsigned bench;    /* UINT_MAX: nobody measured it */
+    int winner;        /* contender; -1: none */
+    int second;        /* the next best, or -1 */
+    double margin;     /* second's price / winner's; 0 without a second, and
+                          where the winner can't be told from the control */
+    uint64_t measured; /* those with a price here */
+    uint64_t tied;     /* those that can't be told from the winner, as their
+                          intervals overlap; itself included; 0 if alone */
+    bool clear;        /* there is a second, and nobody else is tied */
 };
 
 /* The policies of one backend in one file against each other. "none" is no
@@ -30,7 +46,7 @@ struct tradeoff {
     char *name;       /* backend, and file if there are more */
     unsigned *series; /* the contenders */
     char **names;     /* "trace", "unsync, prefill" */
-    unsigned n;       /* of them; at least two */
+    unsigned n;       /* of them; 2 to TRADEOFF_MOST */
     struct tradeoff_axis axis[DIALS];
     struct tradeoff_cell *cells; /* see tradeoff_at */
 };
@@ -38,6 +54,10 @@ struct tradeoff {
 /* The maps that there are data for. The caller frees them. */
 unsigned tradeoff_find(const struct report *r, struct tradeoff **maps);
 void tradeoff_free(struct tradeoff *maps, unsigned n);
+
+/* The others that are tied with the winner, "trace, unsync", or "all" if that is
+ * every contender measured there; malloc'ed, NULL where there are none. */
+char *tradeoff_tied(const struct tradeoff *m, const struct tradeoff_cell *c);
 
 /* By indices of the axes. */
 struct tradeoff_cell *tradeoff_at(const struct tradeoff *m, unsigned update,

@@ -97,6 +97,25 @@ static bool add_wins(struct text *t, const struct tradeoff *m, unsigned who)
     return true;
 }
 
+/* At how many points each contender is clearly dearer than the cheapest. */
+static void add_beaten(struct text *t, const struct tradeoff *m)
+{
+    struct text list = {0};
+
+    for (unsigned i = 0; i < m->n; i++) {
+        unsigned n = 0;
+
+        for (unsigned k = 0; k < cell_count(m); k++)
+            n += m->cells[k].second >= 0 &&
+                 (m->cells[k].measured & ~m->cells[k].tied) >> i & 1;
+        if (n)
+            text_list(&list, "%s at %u", m->names[i], n);
+    }
+    if (list.len)
+        text_add(t, "; clearly dearer than the cheapest are %s", list.text);
+    free(list.text);
+}
+
 static void say_map(const struct tradeoff *m, sayer *say, void *opaque)
 {
     struct text t = {0}, never = {0}, all = {0};
@@ -112,7 +131,8 @@ static void say_map(const struct tradeoff *m, sayer *say, void *opaque)
     }
     text_add(&t,
              "Paging policies on %s (%s), at %u points of page-table updates, "
-             "context switches and touches in 1000 steps: ",
+             "context switches and touches in 1000 steps, by what these cost "
+             "in times of the steps' own time: ",
              m->name, all.text, cell_count(m));
     for (unsigned i = 0; i < m->n; i++) {
         size_t before = t.len;
@@ -135,6 +155,7 @@ static void say_map(const struct tradeoff *m, sayer *say, void *opaque)
     if (never.len)
         text_add(&t, "; %s win%s nowhere clearly", never.text,
                  strchr(never.text, ',') ? "" : "s");
+    add_beaten(&t, m);
     text_add(&t, ".");
     free(never.text);
     free(all.text);
@@ -150,17 +171,18 @@ static bool is_nested(const struct report *r, unsigned series)
     return paging && !strcmp(paging, "nested");
 }
 
-/* Of the map's shadow policies the least time at a point, or INFINITY. */
+/* Of the map's shadow policies the least price at a point, or INFINITY. */
 static double best_shadow(const struct report *r, const struct tradeoff *m,
                           unsigned bench)
 {
     double best = INFINITY;
 
     for (unsigned i = 0; i < m->n; i++) {
-        const struct report_row *row = report_ok(r, bench, m->series[i]);
+        struct tradeoff_price price;
 
-        if (row && !is_nested(r, m->series[i]))
-            best = fmin(best, row->median);
+        if (!is_nested(r, m->series[i]) &&
+            tradeoff_price(report_ok(r, bench, m->series[i]), &price))
+            best = fmin(best, price.median);
     }
     return best;
 }
@@ -175,17 +197,17 @@ static int pays_from(const struct report *r, const struct tradeoff *m,
 
     for (int u = a->n - 1; u >= 0; u--) {
         unsigned bench = tradeoff_at(m, u, swap, touch)->bench;
-        const struct report_row *row;
+        struct tradeoff_price price;
         double shadow;
 
         if (bench == UINT_MAX)
             continue;
-        row = report_ok(r, bench, nested);
         shadow = best_shadow(r, m, bench);
-        if (!row || !isfinite(shadow))
+        if (!isfinite(shadow) ||
+            !tradeoff_price(report_ok(r, bench, nested), &price))
             continue;
         known = 1;
-        if (row->median >= shadow)
+        if (price.median >= shadow)
             break;
         from = u;
     }
@@ -282,14 +304,20 @@ void tradeoff_say(const struct report *r, sayer *say, void *opaque)
 
 static char *cell_text(const struct tradeoff *m, const struct tradeoff_cell *c)
 {
-    char figure[FIGURE_MAX];
+    char figure[FIGURE_MAX], *tied, *text;
 
     if (c->winner < 0)
         return xstrdup("-");
-    if (c->margin <= 0)
-        return xformat("%s%s", m->names[c->winner], c->clear ? "" : " ~");
-    return xformat("%s %sx%s", m->names[c->winner],
-                   table_figure(c->margin, figure), c->clear ? "" : " ~");
+    tied = tradeoff_tied(m, c);
+    if (tied)
+        text = xformat("%s ~ %s", m->names[c->winner], tied);
+    else if (c->margin > 0)
+        text = xformat("%s %sx", m->names[c->winner],
+                       table_figure(c->margin, figure));
+    else
+        text = xstrdup(m->names[c->winner]);
+    free(tied);
+    return text;
 }
 
 static void print_map(const struct tradeoff *m, FILE *out)
@@ -319,7 +347,9 @@ static void print_map(const struct tradeoff *m, FILE *out)
         }
     fprintf(out,
             "\ntradeoff on %s: the cheapest policy, and how many times "
-            "the next best costs (~: too close to tell)\n",
+            "the next best costs,\nor which others it can't be told from (~); "
+            "each batch against the same steps without paging right after "
+            "it\n",
             m->name);
     table_print(t, out);
     table_free(t);

@@ -76,7 +76,7 @@ do for [p = 1:panels] {
             (int($1) == p - 1 ? $2 : NaN):3:4:5 with vectors nohead \
             lc rgb '#202020' lw 1.5, \
         cells using (int($1) == p - 1 && $5 == 0 ? $2 : NaN):3:6 \
-            with labels center, \
+            with labels center font 'sans-serif,11', \
         cells using (int($1) == p - 1 && $5 == 1 ? $2 : NaN):3:6 \
             with labels center tc rgb 'white', \
         tics using (int($1) == p - 1 && $2 == 0 ? $3 : NaN):(-0.5):4 \
