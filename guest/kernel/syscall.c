@@ -103,6 +103,12 @@ static int64_t call_getpid(struct trapframe *tf)
     return current->pid;
 }
 
+static int64_t call_pages_free(struct trapframe *tf)
+{
+    (void)tf;
+    return (int64_t)page_free_count();
+}
+
 static int64_t call_yield(struct trapframe *tf)
 {
     (void)tf;

@@ -48,7 +48,8 @@
     SYSCALL(tcp_receive, 35, "(socket, buf, len): bytes; waits for one")  \
     SYSCALL(tcp_send, 36, "(socket, struct tcp_piece *, n): bytes")       \
     SYSCALL(tcp_close, 37, "(socket): 0")                                 \
-    SYSCALL(tcp_wait, 38, "(sockets): those that can go on; waits")
+    SYSCALL(tcp_wait, 38, "(sockets): those that can go on; waits")       \
+    SYSCALL(pages_free, 39, "(): pages of memory that nobody has")
 
 enum syscall_number {
 #define SYSCALL(name, number, meaning) SYS_##name = number,

@@ -72,6 +72,12 @@ static inline int sys_getpid(void)
     return (int)syscall0(SYS_getpid);
 }
 
+/* What exited children had is among them once they were waited for. */
+static inline int64_t sys_pages_free(void)
+{
+    return syscall0(SYS_pages_free);
+}
+
 static inline void sys_yield(void)
 {
     syscall0(SYS_yield);
