@@ -13,7 +13,7 @@ io_WORKLOADS      := blkread-seq blkread-rand blkread-64k blkread-seq-qd32 \
 	net-rr-64 net-rr-1500 net-tx-64 net-tx-1500 net-tx-64-eager \
 	net-rx-64 net-rx-1500 net-rx-64-eager timer-1khz timer-10khz console
 mixed_WORKLOADS   := forkwait shell compile jit gc bigmem web-prefork \
-	web-event boot db-a db-b db-c db-insert db-tpcb
+	web-event boot db-a db-b db-c db-insert db-tpcb db-crash
 # The database itself also links into a unit test on the host.
 db_ENGINE         := page cache wal btree store
 db_PARTS          := $(db_ENGINE) device clients ycsb

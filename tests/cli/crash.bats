@@ -44,3 +44,17 @@ END
     jq -e '[.runs[] | select(.params.cause == "8")] | all(.reason |
         startswith("the child failed; a process had crashed: #UD"))' r.json
 }
+
+@test "a database whose client dies in a transaction fails at once and says so" {
+    run timeout 60 trapmark run -b interp,bt -t db-crash -n 1 --batch-us 100 \
+        --timeout 50 -o r.json
+    expect 1
+    rip=$(nm "$BUILD/guest/bin/db-crash" |
+        awk '$3 == "crash_client" { sub(/^0*/, "0x", $1); print $1 }')
+    jq -e --arg rip "$rip" '.runs | length == 2 and all(.status == "failed" and
+        (.reason | startswith("a client process died; a process had crashed: #UD")
+            and contains($rip)))' r.json || {
+        jq -c '.runs[] | [.backend, .status, .reason]' r.json
+        return 1
+    }
+}

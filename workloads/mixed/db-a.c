@@ -10,4 +10,4 @@ static const struct db_load load = {ycsb_fill, db_a_run, ycsb_check, 0};
 
 DEFINE_DB_BENCHMARK(
     db_a, "db-a", "transaction",
-    "B+tree, log and cache: half reads, half updates; 4 clients", &load, 0);
+    "B+tree, log and cache: half reads, half updates; 4 clients", 0, &load, 0);

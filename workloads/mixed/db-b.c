@@ -10,4 +10,4 @@ static const struct db_load load = {ycsb_fill, db_b_run, ycsb_check, 0};
 
 DEFINE_DB_BENCHMARK(db_b, "db-b", "transaction",
                     "B+tree, log and cache: 95 % reads, 5 % updates; 4 clients",
-                    &load, 0);
+                    0, &load, 0);

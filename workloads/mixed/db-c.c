@@ -9,4 +9,4 @@ static int db_c_run(struct db *db, uint64_t op, struct db_tally *t)
 static const struct db_load load = {ycsb_fill, db_c_run, ycsb_check, 0};
 
 DEFINE_DB_BENCHMARK(db_c, "db-c", "transaction",
-                    "B+tree and cache: reads only; 4 clients", &load, 0);
+                    "B+tree and cache: reads only; 4 clients", 0, &load, 0);

@@ -73,5 +73,5 @@ static const char *insert_check(struct db *db, const struct db_tally *t,
 static const struct db_load load = {insert_fill, insert_run, insert_check, 7};
 
 DEFINE_DB_BENCHMARK(db_insert, "db-insert", "transaction",
-                    "B+tree, log and cache: inserts only; 4 clients", &load,
+                    "B+tree, log and cache: inserts only; 4 clients", 0, &load,
                     CLIENTS_MAX_BATCH);

@@ -144,5 +144,5 @@ static const char *tpcb_check(struct db *db, const struct db_tally *t,
 static const struct db_load load = {tpcb_fill, tpcb_run, tpcb_check, 0};
 
 DEFINE_DB_BENCHMARK(db_tpcb, "db-tpcb", "transaction",
-                    "TPC-B-like transfers on B+tree and log; 4 clients", &load,
-                    0);
+                    "TPC-B-like transfers on B+tree and log; 4 clients", 0,
+                    &load, 0);

@@ -3,7 +3,8 @@
 #include "device.h"
 
 #define LOG_PAGES 384u
-#define CHECKED 64u /* transactions before the checksum */
+#define CHECKED 64u     /* transactions before the checksum */
+#define LOST (1u << 31) /* in shared->done: no use waiting for the rest */
 
 /* What the processes share. */
 static struct shared {
@@ -13,13 +14,14 @@ static struct shared {
     uint32_t batch;                    /* changes when there is one */
     uint32_t done;                     /* clients that have done their share */
     uint32_t failed;                   /* a transaction did: the error */
+    const char *lost;                  /* why a client is missing, or NULL */
     bool leave;
     uint8_t written[DB_REGION_BYTES / DB_PAGE];
 } * shared;
 
 static const struct db_load *load;
 static uint64_t next_op;
-static int clients;
+static int keeper;
 static const char *problem;
 
 static const struct db_config config = {
@@ -84,6 +86,41 @@ static void __attribute__((noreturn)) client(unsigned me)
     }
 }
 
+/* ---- Their keeper ---------------------------------------------------------
+ *
+ * A client that dies never does its share, and whoever waits for its locks
+ * doesn't either. So all are children of a process that does nothing but wait
+ * for their ends, and says so.
+ */
+
+static void lose(const char *why)
+{
+    __atomic_store_n(&shared->lost, why, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&shared->done, LOST, __ATOMIC_RELEASE);
+    sys_word_wake(&shared->done);
+}
+
+static void __attribute__((noreturn)) keep_clients(void)
+{
+    int status;
+
+    for (unsigned i = 0; i < DB_CLIENTS; i++) {
+        int pid = sys_fork();
+
+        if (!pid)
+            client(i);
+        if (pid < 0)
+            lose("fork failed");
+    }
+    while (sys_wait(&status) > 0)
+        if (status)
+            lose("a client process died");
+    sys_exit(0);
+}
+
+/* ---- Batches --------------------------------------------------------------
+ */
+
 static void post_batch(void)
 {
     __atomic_store_n(&shared->done, 0, __ATOMIC_RELAXED);
@@ -103,8 +140,11 @@ static void run_batch(uint64_t n)
     next_op += n;
     post_batch();
     while ((done = __atomic_load_n(&shared->done, __ATOMIC_ACQUIRE)) <
-           DB_CLIENTS)
+               DB_CLIENTS &&
+           !shared->lost)
         sys_word_wait(&shared->done, done);
+    if (shared->lost)
+        fail(shared->lost);
     if (shared->failed)
         fail("a transaction failed");
 }
@@ -144,15 +184,12 @@ const char *clients_init(const struct db_load *l)
         return "no memory for the database's cache";
     device_note_writes(shared->written);
     fill();
-    for (; clients < DB_CLIENTS && !problem; clients++) {
-        int pid = sys_fork();
-
-        if (!pid)
-            client((unsigned)clients);
-        if (pid < 0)
-            return "fork failed";
-    }
-    return problem;
+    if (problem)
+        return problem;
+    keeper = sys_fork();
+    if (!keeper)
+        keep_clients();
+    return keeper < 0 ? "fork failed" : NULL;
 }
 
 void clients_reset(uint64_t n)
@@ -218,7 +255,8 @@ void clients_cleanup(void)
         return;
     shared->leave = true;
     post_batch();
-    for (; clients; clients--)
+    /* Some may sleep for ever on a dead client's lock. */
+    if (keeper > 0 && !shared->lost)
         sys_wait(&status);
     device_restore();
 }

@@ -30,7 +30,7 @@ struct db_load {
 };
 
 /* The members of struct bench. init starts the clients, cleanup ends them and
- * gives the disk its contents again. */
+ * gives the disk its contents again. A client that dies fails the benchmark. */
 const char *clients_refuse(void);
 const char *clients_init(const struct db_load *load);
 void clients_run(uint64_t n);
@@ -47,14 +47,14 @@ void clients_cleanup(void);
 #define CLIENTS_MAX_BATCH 8192
 #define CLIENTS_MIN_BATCH 32
 
-/* Defines the benchmark of a load. */
-#define DEFINE_DB_BENCHMARK(ident, name, op, summary, load, max)               \
+/* Defines the benchmark of a load; flags beside TM_BENCH_NEEDS_DISK. */
+#define DEFINE_DB_BENCHMARK(ident, name, op, summary, flags, load, max)        \
     static const char *ident##_init(void)                                      \
     {                                                                          \
         return clients_init(load);                                             \
     }                                                                          \
     DEFINE_BENCHMARK(                                                          \
-        ident, name, "mixed", op, summary, TM_BENCH_NEEDS_DISK,                \
+        ident, name, "mixed", op, summary, TM_BENCH_NEEDS_DISK | (flags),      \
         .refuse = clients_refuse, .init = ident##_init, .kernel = clients_run, \
         .control = clients_idle, .reset = clients_reset, .max_batch = max,     \
         .min_batch = CLIENTS_MIN_BATCH, .checksum = clients_checksum,          \
