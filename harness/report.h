@@ -114,6 +114,20 @@ bool report_relative(const struct report *r, const struct report_row *row,
 #define FIGURE_MAX 16
 char *report_spread(char buf[FIGURE_MAX], const struct report_row *row);
 
+/* Benchmarks to be listed: an array of nbenches. */
+struct report_pick {
+    bool known;     /* has what is looked at */
+    bool picked;    /* and belongs in the list */
+    double percent; /* said beside those picked, unless it is 0 */
+};
+
+#define REPORT_LIST_MOST 3
+/* Appends the picked ones: by their labels, but those of a benchmark with more
+ * than that many known points together: "all 24 points of tradeoff (51 to 99 %)", "5 of
+ * 24 points of tradeoff". after follows each, NULL: nothing. */
+void report_list(const struct report *r, const struct report_pick *picks,
+                 const char *after, struct text *t);
+
 /* What the data say, a sentence a call. */
 void report_summary(const struct report *r,
                     void (*say)(void *opaque, const char *sentence),

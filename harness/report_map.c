@@ -82,12 +82,15 @@ static bool write_legend(const struct legend *l, const char *prefix)
 
 enum { PANELS, CELLS, TICS, BORDERS, MAP_FILES };
 
-/* A line where the winner changes. */
+/* A line where the winner changes: where those on both sides are no tie. */
 static void put_border(FILE *f, unsigned panel, const struct tradeoff_cell *a,
                        const struct tradeoff_cell *b, double x, double y,
                        int dx, int dy)
 {
-    if (a->winner != b->winner)
+    bool tie = a->winner >= 0 && b->winner >= 0 && a->tied >> b->winner & 1 &&
+               b->tied >> a->winner & 1;
+
+    if (a->winner != b->winner && !tie)
         fprintf(f, "%u\t%.1f\t%.1f\t%d\t%d\n", panel, x, y, dx, dy);
 }
 

@@ -168,6 +168,61 @@ char *report_spread(char buf[FIGURE_MAX], const struct report_row *row)
     return buf;
 }
 
+/* ---- Lists of benchmarks ----------------------------------------------------
+ */
+
+static bool same_bench(const struct report *r, unsigned a, unsigned b)
+{
+    return !strcmp(r->benches[a].name, r->benches[b].name) &&
+           !strcmp(r->benches[a].suite, r->benches[b].suite);
+}
+
+static void add_percent(struct text *t, double low, double high)
+{
+    if (high <= 0)
+        return;
+    text_add(t, " (%.0f", low);
+    if (round(low) < round(high))
+        text_add(t, " to %.0f", high);
+    text_add(t, " %%)");
+}
+
+void report_list(const struct report *r, const struct report_pick *picks,
+                 const char *after, struct text *t)
+{
+    after = after ? after : "";
+    for (unsigned b = 0; b < r->nbenches; b++) {
+        unsigned known = 0, picked = 0, first = r->nbenches;
+        double low = INFINITY, high = 0;
+
+        for (unsigned i = 0; i < r->nbenches; i++) {
+            if (!picks[i].known || !same_bench(r, i, b))
+                continue;
+            known++;
+            if (!picks[i].picked)
+                continue;
+            first = i < first ? i : first;
+            picked++;
+            low = fmin(low, picks[i].percent);
+            high = fmax(high, picks[i].percent);
+        }
+        if (!picks[b].picked || (known > REPORT_LIST_MOST && first != b))
+            continue;
+        if (known <= REPORT_LIST_MOST) {
+            text_list(t, "%s%s", r->benches[b].label, after);
+            add_percent(t, picks[b].percent, picks[b].percent);
+            continue;
+        }
+        if (picked == known)
+            text_list(t, "all %u points of %s%s", known, r->benches[b].name,
+                      after);
+        else
+            text_list(t, "%u of %u points of %s%s", picked, known,
+                      r->benches[b].name, after);
+        add_percent(t, low, high);
+    }
+}
+
 /* ---- Rows with a reason ---------------------------------------------------
  */
 
@@ -182,8 +237,8 @@ static void list_rows(const struct report *r, const char *suite,
                       unsigned series, const struct report_row *like,
                       struct text *rows)
 {
+    struct report_pick *picks = xcalloc(r->nbenches, sizeof(*picks));
     const char *label = r->series[series].label;
-    struct text some = {0};
     unsigned lost = 0, all = 0;
 
     for (unsigned i = 0; i < r->nrows; i++) {
@@ -193,16 +248,21 @@ static void list_rows(const struct report *r, const char *suite,
         if (row->series != series || strcmp(b->suite, suite))
             continue;
         all++;
+        picks[row->bench].known = true;
         if (row->status == ROW_OK || !same_reason(row, like))
             continue;
         lost++;
-        text_list(&some, "%s on %s", b->label, label);
+        picks[row->bench].picked = true;
     }
     if (lost > 2 && lost == all)
         text_list(rows, "all %u of %s on %s", lost, suite, label);
-    else if (lost)
-        text_list(rows, "%s", some.text);
-    free(some.text);
+    else if (lost) {
+        char *after = xformat(" on %s", label);
+
+        report_list(r, picks, after, rows);
+        free(after);
+    }
+    free(picks);
 }
 
 void report_missing(const struct report *r,

@@ -1,6 +1,7 @@
 /* What the data say, in sentences that are derived from nothing else. */
 #include "report.h"
 #include "table.h"
+#include "util.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -149,10 +150,29 @@ static void say_extremes(const struct report *r, unsigned series, sayer *say,
     say_text(&t, say, opaque);
 }
 
+/* Whether the known ones all are points of one, which the list then counts. */
+static bool one_benchmark(const struct report *r,
+                          const struct report_pick *picks)
+{
+    const char *name = NULL;
+    unsigned n = 0;
+
+    for (unsigned b = 0; b < r->nbenches; b++) {
+        if (!picks[b].known)
+            continue;
+        if (name && strcmp(name, r->benches[b].name))
+            return false;
+        name = r->benches[b].name;
+        n++;
+    }
+    return n > REPORT_LIST_MOST;
+}
+
 /* Which rows spend most of their time in the VMM's handlers. */
 static void say_vmm_bound(const struct report *r, unsigned series, sayer *say,
                           void *opaque)
 {
+    struct report_pick *picks = xcalloc(r->nbenches, sizeof(*picks));
     struct text list = {0}, t = {0};
     unsigned known = 0, bound = 0;
 
@@ -166,17 +186,21 @@ static void say_vmm_bound(const struct report *r, unsigned series, sayer *say,
             !result_real(split, RF_VMM, &vmm))
             continue;
         known++;
-        if (vmm <= guest)
-            continue;
-        bound++;
-        text_list(&list, "%s (%.0f %%)", r->benches[row->bench].label,
-                  100 * vmm / (guest + vmm));
+        bound += vmm > guest;
+        picks[row->bench] = (struct report_pick){
+            true, vmm > guest, 100 * vmm / (guest + vmm)};
     }
-    if (bound)
+    report_list(r, picks, NULL, &list);
+    if (bound) {
         text_add(&t,
                  "On %s more than half of the time goes to the VMM's event "
-                 "handlers in %u of %u rows: %s.",
-                 r->series[series].label, bound, known, list.text);
+                 "handlers in ",
+                 r->series[series].label);
+        if (!one_benchmark(r, picks))
+            text_add(&t, "%u of %u rows: ", bound, known);
+        text_add(&t, "%s.", list.text);
+    }
+    free(picks);
     free(list.text);
     say_text(&t, say, opaque);
 }
@@ -184,6 +208,8 @@ static void say_vmm_bound(const struct report *r, unsigned series, sayer *say,
 /* Whether every backend that ran a workload computed the same. */
 static void say_checksums(const struct report *r, sayer *say, void *opaque)
 {
+    struct report_pick *agreeing = xcalloc(r->nbenches, sizeof(*agreeing));
+    struct report_pick *differing = xcalloc(r->nbenches, sizeof(*differing));
     struct text agree = {0}, differ = {0}, t = {0};
 
     for (unsigned b = 0; b < r->nbenches; b++) {
@@ -202,9 +228,11 @@ static void say_checksums(const struct report *r, sayer *say, void *opaque)
             else if (strcmp(first, sum))
                 equal = false;
         }
-        if (n > 1)
-            text_list(equal ? &agree : &differ, "%s", r->benches[b].label);
+        agreeing[b] = (struct report_pick){n > 1, n > 1 && equal, 0};
+        differing[b] = (struct report_pick){n > 1, n > 1 && !equal, 0};
     }
+    report_list(r, agreeing, NULL, &agree);
+    report_list(r, differing, NULL, &differ);
     if (differ.len)
         text_add(&t,
                  "CHECKSUMS DIFFER between backends in %s: one of them "
@@ -213,6 +241,8 @@ static void say_checksums(const struct report *r, sayer *say, void *opaque)
     if (agree.len)
         text_add(&t, "Checksums agree on all backends that ran %s.",
                  agree.text);
+    free(agreeing);
+    free(differing);
     free(agree.text);
     free(differ.text);
     say_text(&t, say, opaque);

@@ -195,7 +195,6 @@ void report_tables(const struct report *r, FILE *out)
         suite_table(r, s, false, out);
         suite_table(r, s, true, out);
     }
-    print_oracle(r, out);
     tradeoff_tables(r, out);
     profile_table(r, out);
     for (unsigned i = 0; i < r->nrows; i++)
@@ -211,6 +210,7 @@ void report_tables(const struct report *r, FILE *out)
         exits_print(&exits, out);
         exits_free(&exits);
     }
+    print_oracle(r, out);
     report_missing(r, print_missing, &missing);
     report_warnings(r, print_warning, &warnings);
 }

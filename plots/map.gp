@@ -67,10 +67,10 @@ do for [p = 1:panels] {
     here(k, clear) = int(column(1)) == p - 1 && int(column(4)) == k && \
         int(column(5)) == clear
     plot for [i = 1:keys] cells using (here(i - 1, 1) ? $2 : NaN):3: \
-            ($2 - 0.5):($2 + 0.5):($3 - 0.5):($3 + 0.5) with boxxyerror \
+            ($2 - 0.49):($2 + 0.49):($3 - 0.48):($3 + 0.48) with boxxyerror \
             fs solid 1 noborder lc rgb key_rgb(i), \
         for [i = 1:keys] cells using (here(i - 1, 0) ? $2 : NaN):3: \
-            ($2 - 0.5):($2 + 0.5):($3 - 0.5):($3 + 0.5) with boxxyerror \
+            ($2 - 0.49):($2 + 0.49):($3 - 0.48):($3 + 0.48) with boxxyerror \
             fs solid 1 noborder lc rgb pale(key_rgb(i)), \
         for [k = 1:some_border > 0] borders using \
             (int($1) == p - 1 ? $2 : NaN):3:4:5 with vectors nohead \

@@ -221,6 +221,40 @@ static void test_missing_suite(void **state)
     report_free(&r);
 }
 
+/* Points of one benchmark that share a reason are counted, a few are named. */
+#define POINT(u, status)                                                      \
+    "{\"suite\":\"tradeoff\",\"bench\":\"tradeoff\",\"backend\":\"bt\"," \
+    "\"params\":{\"updates\":\"" u "\"}," status "}"
+#define POINT_LOST "\"status\":\"failed\",\"reason\":\"one\""
+#define POINT_OK(vmm)                                                          \
+    "\"status\":\"ok\",\"unit\":\"ticks\",\"ticks_per_op\":{\"median\":1," \
+    "\"mad\":0,\"min\":0,\"ci95\":[1,1]},\"time_split\":{\"guest\":100,"     \
+    "\"vmm\":" #vmm "}"
+
+static void test_points(void **state)
+{
+    struct report r;
+    struct text got = {0};
+
+    (void)state;
+    load(&r, POINT("1", POINT_LOST) "," POINT("2", POINT_LOST) "," POINT(
+                 "3", POINT_OK(50)) "," POINT("4", POINT_OK(150)));
+    report_missing(&r, collect_missing, &got);
+    assert_string_equal(got.text,
+                        "failed|one|2 of 4 points of tradeoff on bt\n");
+    report_summary(&r, collect_sentence, &got);
+    assert_non_null(strstr(got.text, "event handlers in 1 of 2 rows: tradeoff "
+                                     "updates=4 (60 %)."));
+    report_free(&r);
+    load(&r, POINT("1", POINT_OK(300)) "," POINT("2", POINT_OK(1)) "," POINT(
+                 "3", POINT_OK(50)) "," POINT("4", POINT_OK(150)));
+    report_summary(&r, collect_sentence, &got);
+    assert_non_null(strstr(got.text, "event handlers in 2 of 4 points of "
+                                     "tradeoff (60 to 75 %)."));
+    free(got.text);
+    report_free(&r);
+}
+
 static void collect_warning(void *opaque, const char *text, const char *advice,
                             const char *rows)
 {
@@ -458,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_relative),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_missing_suite),
+        cmocka_unit_test(test_points),
         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_checksums),
         cmocka_unit_test(test_escaping),
