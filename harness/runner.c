@@ -475,6 +475,10 @@ void runner_run(const struct runner_job *job, struct runner_result *result)
     if (w->out.len)
         take_line(w);
     vmmlog_end(&w->err);
+    /* All of what a reason may have to cut short. */
+    if (job->verbose && WIFSIGNALED(status) && *w->err.last)
+        fprintf(stderr, "  %s/%s: %s\n", job->backend->name,
+                job->bench->note.name, w->err.last);
     if (runner_stop || w->flooded || w->err.stopped || w->timed_out)
         judge_killed(w);
     else

@@ -8,7 +8,7 @@
 struct vmm_log {
     char line[512]; /* under construction */
     size_t len;
-    char last[160]; /* the last line that wasn't empty */
+    char last[512]; /* the last line that wasn't empty */
     bool failing;   /* QEMU: KVM gave up; the machine stays paused */
     char rip[24], code[48];
     bool stopped; /* and all that it will tell has been told: reason */

@@ -17,26 +17,49 @@ static const char *paging(void)
     return shadow_policies[0];
 }
 
-/* For a crash of the VMM itself. */
-static void report(void *opaque, int fd)
+/* The unit that was left last, or that is interrupted. */
+static const struct bt_frag *last_unit(struct bt *bt, bool in_guest)
 {
-    const struct bt *bt = opaque;
     uint64_t off = bt->cpu->host.regs.rip - BT_CACHE;
+
+    if (!in_guest && bt->cpu->host.trap.kind == HOST_LEFT)
+        return &bt->frags[bt->exits[bt->cpu->exit].frag];
+    return off < BT_CACHE_SIZE ? bt_frag_at(bt, (uint32_t)off) : NULL;
+}
+
+/* For a crash of the VMM itself. */
+static void report(void *opaque, int fd, bool in_guest)
+{
+    static const char *const kinds[] = {"exception", "syscall", "kick"};
+    static const char *const exits[] = {"jump", "miss",    "step",  "store",
+                                        "irq",  "syscall", "sysret"};
+    struct bt *bt = opaque;
+    const struct bt_frag *f = last_unit(bt, in_guest);
     char text[256];
     int n;
 
-    n = snprintf(text, sizeof(text),
-                 "bt: guest rip %#llx cpl %u cr3 %#llx; last in the cache at "
-                 "+%#llx; %u units; last exits:\n",
-                 (unsigned long long)bt->cpu->rip, bt->cpl,
-                 (unsigned long long)bt->s.cr3, (unsigned long long)off,
-                 bt->nfrags - 1);
+    if (in_guest)
+        bt_precise(bt);
+    n = snprintf(text, sizeof(text), "guest rip %#llx cpl %u",
+                 (unsigned long long)bt->cpu->rip, bt->cpl);
+    if (f && f->n)
+        n += snprintf(text + n, sizeof(text) - (size_t)n,
+                      " unit %#llx in the cache at %#llx",
+                      (unsigned long long)f->pc,
+                      (unsigned long long)bt_host(f->begin));
+    n += snprintf(text + n, sizeof(text) - (size_t)n,
+                  "; cr3 %#llx, %u units; last exits:",
+                  (unsigned long long)bt->s.cr3, bt->nfrags - 1);
     if (write(fd, text, (size_t)n) < 0)
         return;
-    for (unsigned k = 1; k <= 8 && k <= bt->nlast; k++) {
-        n = snprintf(text, sizeof(text), "  kind %u at host %#llx\n",
-                     bt->last[(bt->nlast - k) % 8].kind,
-                     (unsigned long long)bt->last[(bt->nlast - k) % 8].rip);
+    for (unsigned k = 1; k <= BT_LAST && k <= bt->nlast; k++) {
+        const struct bt_last *l = &bt->last[(bt->nlast - k) % BT_LAST];
+        const struct bt_exit *e = &bt->exits[l->exit];
+        bool left = l->kind == HOST_LEFT;
+
+        n = snprintf(text, sizeof(text), "%s %s at %#llx", k > 1 ? "," : "",
+                     left ? exits[e->kind] : kinds[l->kind],
+                     (unsigned long long)(left ? e->pc : l->rip));
         if (write(fd, text, (size_t)n) < 0)
             return;
     }

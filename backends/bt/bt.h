@@ -210,6 +210,13 @@ struct bt_table {
 #define BT_MAPS_MAX 1048576u
 #define BT_STORES_MAX 16384u
 
+/* What ended host_enter(), for the report of a crash. */
+struct bt_last {
+    uint64_t rip; /* the host's */
+    uint32_t kind, exit;
+};
+#define BT_LAST 8
+
 struct bt {
     struct vm vm;
     struct x86_state s; /* all but what bt_cpu holds */
@@ -248,10 +255,7 @@ struct bt {
     struct bt_adapt adapt[BT_ADAPT_SIZE];
     struct bt_dtlb dtlb[BT_DTLB_SIZE];
     struct vm_exit *exit;
-    struct {
-        gva_t rip;
-        uint32_t kind;
-    } last[8]; /* exits, for the report of a crash */
+    struct bt_last last[BT_LAST];
     unsigned nlast;
 };
 

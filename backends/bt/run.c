@@ -317,8 +317,8 @@ static enum verdict handle(struct bt *bt)
     struct bt_cpu *cpu = bt->cpu;
     const struct host_trap *t = &cpu->host.trap;
 
-    bt->last[bt->nlast++ % 8].rip = cpu->host.regs.rip;
-    bt->last[(bt->nlast - 1) % 8].kind = t->kind;
+    bt->last[bt->nlast++ % BT_LAST] =
+        (struct bt_last){cpu->host.regs.rip, t->kind, cpu->exit};
     /* The kernel's FS base moves with SWAPGS; the user's with WRFSBASE. */
     if (bt->cpl == 3 && t->kind != HOST_LEFT) {
         if (!bt->opt.user_translate) {

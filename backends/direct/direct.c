@@ -25,7 +25,7 @@ static const char *paging(void)
 }
 
 /* For a crash of the VMM itself. */
-static void report(void *opaque, int fd)
+static void report(void *opaque, int fd, bool in_guest)
 {
     static const char *const kinds[] = {"exception", "syscall", "kick", "left"};
     const struct direct *d = opaque;
@@ -33,19 +33,21 @@ static void report(void *opaque, int fd)
     int n;
 
     n = snprintf(text, sizeof(text),
-                 "direct: guest rip %#llx cpl %u cr3 %#llx; last traps:\n",
-                 (unsigned long long)d->st.rip, direct_cpl(d),
-                 (unsigned long long)d->st.cr3);
+                 "guest rip %#llx cpl %u cr3 %#llx; last traps:",
+                 (unsigned long long)(in_guest ? d->host.regs.rip : d->st.rip),
+                 direct_cpl(d), (unsigned long long)d->st.cr3);
     if (write(fd, text, (size_t)n) < 0)
         return;
     for (unsigned k = 0; k < DIRECT_TRACES && k < d->traced; k++) {
         const struct direct_trace *t =
             &d->traces[(d->traced - 1 - k) % DIRECT_TRACES];
 
-        n = snprintf(text, sizeof(text),
-                     "  %s %u at %#llx cpl %u address %#llx\n",
-                     kinds[t->kind & 3], t->vector, (unsigned long long)t->rip,
-                     t->cpl, (unsigned long long)t->address);
+        n = snprintf(text, sizeof(text), "%s %s at %#llx cpl %u", k ? "," : "",
+                     kinds[t->kind & 3], (unsigned long long)t->rip, t->cpl);
+        if (t->kind == HOST_EXCEPTION)
+            n += snprintf(text + n, sizeof(text) - (size_t)n,
+                          " vector %u address %#llx", t->vector,
+                          (unsigned long long)t->address);
         if (write(fd, text, (size_t)n) < 0)
             return;
     }
@@ -172,7 +174,8 @@ static int attend(struct direct *d, struct vm_exit *exit)
         return 1;
     }
     /* A timer that arrives between STI and HLT must not be delivered there: the
-     * interpreter takes the instruction in the shadow, no signal interrupts it. */
+     * interpreter takes the instruction in the shadow, no signal interrupts it.
+     */
     if (d->st.int_shadow) {
         d->host.trap.begin = __rdtsc();
         r = direct_step(d, exit);

@@ -54,9 +54,10 @@ struct host_cpu {
     uint8_t pad[3];
     volatile uint32_t kicked; /* host_enter() returns HOST_KICK at once; the
                                  caller clears it before it looks for work */
-    /* Called for a signal in host code that isn't a kick, before the process
-     * ends: prints what the owner knows. Async-signal-safe; may be NULL. */
-    void (*report)(void *opaque, int fd);
+    /* Called for a signal that is neither a kick nor the guest's doing, before
+     * the process ends: prints what the owner knows, the rest of a line. in_guest:
+     * regs say where guest code was interrupted. Async-signal-safe; may be NULL. */
+    void (*report)(void *opaque, int fd, bool in_guest);
     void *opaque;
 };
 _Static_assert(offsetof(struct host_cpu, regs.fx) == 256, "entry.S");

@@ -68,25 +68,32 @@ void host_signals_remove(void)
 /* ---- Signals in the host's own code ---------------------------------------
  */
 
-static void die(int sig, siginfo_t *info, const ucontext_t *uc)
+/* One line, as a row's reason is one. */
+static void tell(int sig, const siginfo_t *info, const ucontext_t *uc,
+                 bool guest)
 {
     const struct host_cpu *h = host_current;
+    bool sent = info->si_code <= 0;
     char text[200];
     int n;
 
-    n = snprintf(
-        text, sizeof(text),
-        "trapmark: signal %d (%s) in the VMM at %#llx, address %#llx\n", sig,
-        sigabbrev_np(sig), (unsigned long long)uc->uc_mcontext.gregs[REG_RIP],
-        (unsigned long long)(uintptr_t)info->si_addr);
-    if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
-        _exit(1);
+    n = snprintf(text, sizeof(text),
+                 sent ? "SIG%s in %s at %#llx, sent by process %lld; "
+                      : "SIG%s in %s at %#llx, address %#llx; ",
+                 sigabbrev_np(sig), guest ? "guest code" : "the VMM",
+                 (unsigned long long)uc->uc_mcontext.gregs[REG_RIP],
+                 sent ? (long long)info->si_pid
+                      : (long long)(uintptr_t)info->si_addr);
+    if (write(STDERR_FILENO, text, (size_t)n) < 0)
+        return;
     if (h && h->report)
-        h->report(h->opaque, STDERR_FILENO);
+        h->report(h->opaque, STDERR_FILENO, guest);
+    if (write(STDERR_FILENO, "\n", 1) < 0)
+        return;
 }
 
 /* Not the guest's: hand it to whoever was there before. */
-static void pass_on(int sig, siginfo_t *info, ucontext_t *uc)
+static void pass_on(int sig, siginfo_t *info, ucontext_t *uc, bool guest)
 {
     unsigned k = 0;
 
@@ -96,11 +103,13 @@ static void pass_on(int sig, siginfo_t *info, ucontext_t *uc)
         before[k].handler(sig, info, uc);
         return;
     }
-    die(sig, info, uc);
-    /* The instruction runs again and meets the default action; where another
-     * process sent the signal, it is sent once more. */
+    /* The instruction runs again and meets the default action, as does what
+     * goes wrong in here; where a process sent the signal, it is sent once
+     * more. */
     before[k].handler = NULL; /* SIG_DFL */
-    sys_sigaction(sig, &before[k], NULL);
+    for (unsigned f = 0; f < FAULTS; f++)
+        sys_sigaction(faults[f], &before[k], NULL);
+    tell(sig, info, uc, guest);
     if (info->si_code <= 0)
         syscall(SYS_tgkill, getpid(), gettid(), sig);
 }
@@ -186,16 +195,20 @@ void host_on_signal(int sig, siginfo_t *info, ucontext_t *uc, uint64_t fs,
                     uint64_t gs)
 {
     struct host_cpu *h = host_current;
+    bool guest;
 
     if (!h || (sig == HOST_SIGNAL && kick_on_the_way(uc)))
         return;
-    if (!was_guest(h, uc) || (sig != HOST_SIGNAL && !of_the_code(sig, info))) {
+    guest = was_guest(h, uc);
+    if (guest) {
+        h->trap.begin = __rdtsc();
+        capture(h, uc, fs, gs);
+    }
+    if (!guest || (sig != HOST_SIGNAL && !of_the_code(sig, info))) {
         if (sig != HOST_SIGNAL)
-            pass_on(sig, info, uc);
+            pass_on(sig, info, uc, guest);
         return;
     }
-    h->trap.begin = __rdtsc();
-    capture(h, uc, fs, gs);
     classify(&h->trap, sig, info, uc, &h->regs);
     h->in_guest = 0;
     host_unwind();
