@@ -67,7 +67,6 @@ static const int allowed[] = {
     SCMP_SYS(clock_gettime),
     SCMP_SYS(clock_nanosleep),
     SCMP_SYS(nanosleep),
-    SCMP_SYS(gettimeofday),
     SCMP_SYS(timer_create),
     SCMP_SYS(timer_settime),
     SCMP_SYS(timer_gettime),
