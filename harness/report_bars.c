@@ -84,13 +84,8 @@ static void put_bench(struct bars *p, unsigned bench)
     char figure[FIGURE_MAX];
 
     for (unsigned s = 0; s < r->nseries; s++) {
-        if (!get_bar(p, bench, s, &bar))
+        if (!get_bar(p, bench, s, &bar) || bar.value < p->floor)
             continue;
-        if (bar.value < p->floor) {
-            text_list(&p->unseen, "%s on %s (%s)", r->benches[bench].label,
-                      r->series[s].label, table_figure(bar.value, figure));
-            continue;
-        }
         fprintf(p->bars, "%u\t%.3f\t%d\t%.9g\t%.9g\t%.9g\t%.9g\t%d\t%s%s\n",
                 p->column, *y + 0.5, p->key[s],
                 p->base > 0 ? p->base : p->floor, bar.value,
@@ -208,6 +203,29 @@ static double axis_floor(const struct bars *p)
                            : 0.1;
 }
 
+/* What lies below the axis's end. */
+static void note_unseen(const struct bars *p, struct text *notes)
+{
+    const struct report *r = p->r;
+    struct text list = {0};
+
+    for (unsigned s = 0; s < r->nseries; s++) {
+        struct report_pick *picks = xcalloc(r->nbenches, sizeof(*picks));
+        struct bar bar;
+
+        for (unsigned b = 0; b < r->nbenches; b++) {
+            picks[b].known = get_bar(p, b, s, &bar);
+            picks[b].picked = picks[b].known && bar.value < p->floor;
+        }
+        tsv_note_series(r, s, picks, &list);
+        free(picks);
+    }
+    tsv_note(notes,
+             "Too cheap for a logarithmic axis after subtracting the control, "
+             "on ",
+             &list);
+}
+
 int bars_write(struct bars *p, const char *prefix, struct text *notes,
                struct tsv_sizes *sizes)
 {
@@ -231,9 +249,7 @@ int bars_write(struct bars *p, const char *prefix, struct text *notes,
     put_families(p, &sizes->columns);
     ok = tsv_close(p->bars);
     ok &= tsv_close(p->labels);
-    tsv_note(notes,
-             "Too cheap for a logarithmic axis after subtracting the control: ",
-             &p->unseen);
+    note_unseen(p, notes);
     text_add(notes, "Thin lines: 95 %% interval of the median. Hatched: "
                     "noisy.\n");
     ok &= !put_keys(p, prefix);

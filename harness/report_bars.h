@@ -29,8 +29,7 @@ struct bars {
     FILE *bars, *labels;
     unsigned column, count;
     double y[2];
-    int *key;           /* of each series in the legend; -1: it has no bar */
-    struct text unseen; /* at or below what the axis can show */
+    int *key; /* of each series in the legend; -1: it has no bar */
 };
 
 /* Writes the data for plots/bars.gp. notes come below the picture, before what

@@ -291,6 +291,8 @@ void report_missing(const struct report *r,
 /* ---- Warnings ---------------------------------------------------------------
  */
 
+#define WARNING_NAMES 8 /* that are listed for a backend; more are counted */
+
 static bool same_text(const json_t *a, const json_t *b, const char *member)
 {
     const char *x = result_text(a, member), *y = result_text(b, member);
@@ -298,8 +300,8 @@ static bool same_text(const json_t *a, const json_t *b, const char *member)
     return x == y || (x && y && !strcmp(x, y));
 }
 
-/* "kvm: in, out; interp: in": what the warnings of one text are about. Takes
- * them out of the array. */
+/* "kvm: in, out; interp: 12 benchmarks": what the warnings of one text are
+ * about. Takes them out of the array. */
 static void take_warnings(const struct report *r, json_t *all,
                           const json_t *like, struct text *rows)
 {
@@ -343,6 +345,10 @@ static void take_warnings(const struct report *r, json_t *all,
         if (r->nfiles == 1 && !strcmp(place, "host"))
             continue;
         text_add(rows, "%s%s", rows->len ? "; " : "", place);
+        if (json_array_size(benches) > WARNING_NAMES) {
+            text_add(rows, ": %zu benchmarks", json_array_size(benches));
+            continue;
+        }
         json_array_foreach(benches, k, bench)
             text_add(rows, "%s%s", k ? ", " : ": ", json_string_value(bench));
     }

@@ -371,7 +371,7 @@ int tsv_split(const struct report *r, const char *suite, const char *prefix,
                        .suite = suite,
                        .get = get_split,
                        .percent = true,
-                       .least = 0.5,
+                       .least = 2,
                        .guest_label = "run loop (guest)",
                        .rest_label = "VMM, other work"};
     struct text notes = {0}, none = {0}, dull = {0};
@@ -395,7 +395,7 @@ int tsv_split(const struct report *r, const char *suite, const char *prefix,
             text_list(&dull, "%s", r->benches[b].label);
     free(split);
     tsv_note(&notes,
-             "No bar: less than 0.5 % is spent in event handlers: ", &dull);
+             "No bar: less than 2 % is spent in event handlers: ", &dull);
     tsv_note(&notes, "The split isn't known for: ", &none);
     text_add(&notes, "Run loop: inside the backend; for kvm that includes "
                      "KVM's own work in the host kernel. The control loop is "

@@ -208,42 +208,39 @@ static void say_vmm_bound(const struct report *r, unsigned series, sayer *say,
 /* Whether every backend that ran a workload computed the same. */
 static void say_checksums(const struct report *r, sayer *say, void *opaque)
 {
-    struct report_pick *agreeing = xcalloc(r->nbenches, sizeof(*agreeing));
-    struct report_pick *differing = xcalloc(r->nbenches, sizeof(*differing));
-    struct text agree = {0}, differ = {0}, t = {0};
+    struct report_pick *picks = xcalloc(r->nbenches, sizeof(*picks));
+    struct text differ = {0}, t = {0};
+    unsigned agree = 0;
 
     for (unsigned b = 0; b < r->nbenches; b++) {
         const char *first = NULL;
-        unsigned n = 0;
-        bool equal = true;
 
         for (unsigned i = 0; i < r->nrows; i++) {
             const char *sum = result_text(r->rows[i].json, RF_CHECKSUM);
 
             if (r->rows[i].bench != b || r->rows[i].status != ROW_OK || !sum)
                 continue;
-            n++;
-            if (!first)
+            if (first) {
+                picks[b].known = true;
+                picks[b].picked |= strcmp(first, sum) != 0;
+            } else {
                 first = sum;
-            else if (strcmp(first, sum))
-                equal = false;
+            }
         }
-        agreeing[b] = (struct report_pick){n > 1, n > 1 && equal, 0};
-        differing[b] = (struct report_pick){n > 1, n > 1 && !equal, 0};
+        agree += picks[b].known && !picks[b].picked;
     }
-    report_list(r, agreeing, NULL, &agree);
-    report_list(r, differing, NULL, &differ);
+    report_list(r, picks, NULL, &differ);
     if (differ.len)
         text_add(&t,
                  "CHECKSUMS DIFFER between backends in %s: one of them "
                  "computes something else.%s",
-                 differ.text, agree.len ? " " : "");
-    if (agree.len)
-        text_add(&t, "Checksums agree on all backends that ran %s.",
-                 agree.text);
-    free(agreeing);
-    free(differing);
-    free(agree.text);
+                 differ.text, agree ? " " : "");
+    if (agree)
+        text_add(&t, "%s of %u workload%s agree on all backends that ran "
+                 "%s.",
+                 differ.len ? "The checksums" : "Checksums", agree,
+                 agree == 1 ? "" : "s", agree == 1 ? "it" : "them");
+    free(picks);
     free(differ.text);
     say_text(&t, say, opaque);
 }

@@ -97,20 +97,32 @@ int tsv_notes(const char *prefix, struct text *notes)
     return f ? lines : -EIO;
 }
 
+void tsv_note_series(const struct report *r, unsigned series,
+                     const struct report_pick *picks, struct text *list)
+{
+    struct text benches = {0};
+
+    report_list(r, picks, NULL, &benches);
+    if (benches.len)
+        text_add(list, "%s%s: %s", list->len ? "; " : "",
+                 r->series[series].label, benches.text);
+    free(benches.text);
+}
+
 void tsv_note_missing(const struct report *r, const char *suite,
                       struct text *notes)
 {
     static const char *const heads[] = {
-        [ROW_SKIPPED] = "Skipped: ",
-        [ROW_FAILED] = "Failed: ",
-        [ROW_TIMEOUT] = "Timed out: ",
+        [ROW_SKIPPED] = "Skipped on ",
+        [ROW_FAILED] = "Failed on ",
+        [ROW_TIMEOUT] = "Timed out on ",
     };
 
     for (unsigned status = ROW_SKIPPED; status <= ROW_TIMEOUT; status++) {
         struct text list = {0};
 
         for (unsigned s = 0; s < r->nseries; s++) {
-            struct text benches = {0};
+            struct report_pick *picks = xcalloc(r->nbenches, sizeof(*picks));
             unsigned lost = 0, all = 0;
 
             for (unsigned i = 0; i < r->nrows; i++) {
@@ -120,16 +132,16 @@ void tsv_note_missing(const struct report *r, const char *suite,
                 if (row->series != s || (suite && strcmp(b->suite, suite)))
                     continue;
                 all++;
-                if (row->status != status)
-                    continue;
-                lost++;
-                text_list(&benches, "%s on %s", b->label, r->series[s].label);
+                picks[row->bench].known = true;
+                picks[row->bench].picked = row->status == status;
+                lost += row->status == status;
             }
             if (lost > 2 && lost == all)
-                text_list(&list, "everything on %s", r->series[s].label);
-            else if (lost)
-                text_list(&list, "%s", benches.text);
-            free(benches.text);
+                text_add(&list, "%s%s: everything", list.len ? "; " : "",
+                         r->series[s].label);
+            else
+                tsv_note_series(r, s, picks, &list);
+            free(picks);
         }
         tsv_note(notes, heads[status], &list);
     }

@@ -33,6 +33,10 @@ int tsv_notes(const char *prefix, struct text *notes);
 /* A paragraph of the notes: head, then the list; nothing where it is empty.
  * Frees the list. */
 void tsv_note(struct text *notes, const char *head, struct text *list);
+/* Appends the picked benchmarks of a series, if any, to the list: "kvm: in,
+ * out; bt: in". */
+void tsv_note_series(const struct report *r, unsigned series,
+                     const struct report_pick *picks, struct text *list);
 /* Which rows of the suite (NULL: all) aren't there, by status. */
 void tsv_note_missing(const struct report *r, const char *suite,
                       struct text *notes);

@@ -42,9 +42,12 @@ set xrange [first * 0.9999 : last * figure_room]
 set yrange [rows : 0]
 power(e) = e < 0 ? sprintf('%g', 10. ** e) : '1'.('00'[1:e % 3]).( \
     e < 3 ? '' : e < 6 ? 'k' : e < 9 ? 'M' : e < 12 ? 'G' : 'T')
+# Where a column is narrow, not every power of ten has room for its label.
+decade = (width - label_width - 24) / log10(last * figure_room / first)
+skip = max(1, int(ceil(44. / decade)))
 set xtics ()
 do for [e = int(floor(log10(first))):int(ceil(log10(last))) + 1] {
-    set xtics add (power(e) 10. ** e)
+    set xtics add ((e - int(floor(log10(first)))) % skip ? '' : power(e) 10. ** e)
     if (last / first < 2000) {
         do for [m = 2:5:3] {
             set xtics add (e < 0 ? sprintf('%g', m * 10. ** e) \

@@ -35,13 +35,16 @@ kind_colour(k) = \
     k eq 'exit.hypercall'? 0xaa4499 : k eq 'exit.other'    ? 0xaa4499 : \
     k eq 'guest.syscall' ? 0xee7733 : k eq 'interrupt'     ? 0x882255 : \
     k eq 'ctx.switch'    ? 0x44aa99 : k eq 'walk'          ? 0xddcc77 : \
-    k eq 'fault.true'    ? 0x333333 : 0x555555
+    k eq 'fault.true'    ? 0x333333 : k eq 'bt.translate'  ? 0x661100 : \
+    k eq 'exit.emulated' ? 0x6699cc : 0x555555
 # 3 is solid; the others are hatchings of the svg terminal.
 kind_pattern(k) = \
     k eq 'exit.rdtsc' || k eq 'exit.if'    || k eq 'exit.iret' || \
-    k eq 'fault.true' ? 4 : \
-    k eq 'exit.invlpg'|| k eq 'exit.desc'  || k eq 'exit.syscall'? 5 : \
-    k eq 'fault.trace'|| k eq 'exit.signal'|| k eq 'exit.other'  ? 2 : 3
+    k eq 'fault.true' || k eq 'exception.bp' ? 4 : \
+    k eq 'exit.invlpg'|| k eq 'exit.desc'  || k eq 'exit.syscall' || \
+    k eq 'exception.ud' ? 5 : \
+    k eq 'fault.trace'|| k eq 'exit.signal'|| k eq 'exit.other' || \
+    k eq 'ctx.switch' ? 2 : 3
 
 # Several series of one backend: the same hue, paler by a share s of the way to white.
 channel(c, bits, s) = (((c >> bits) & 255) + \
