@@ -141,8 +141,9 @@ void oracle_predict(enum oracle_tech tech, const double *events, double *exits)
 
 /* What makes KVM take more (1) or fewer (-1) exits than the rules say; 0:
  * either. It applies where `part` differs in the same direction, unless that is
- * the reason itself, and `evidence` was counted (EV_COUNT: needs none). The
- * first that applies is given. */
+ * the reason itself, and `evidence` was counted (EV_COUNT: needs none; where
+ * either direction will do, the interpreter's count is as good). The first that
+ * applies is given. */
 static const struct {
     unsigned techs;
     enum tm_event reason;
@@ -154,7 +155,8 @@ static const struct {
     {SHADOW, EV_EXIT_PF, -1, EV_FAULT_TRACE, EV_SHADOW_ZAP,
      "KVM stops shadowing an upper table after 3 writes in a row"},
     {SHADOW, EV_EXIT_PF, -1, EV_FAULT_HIDDEN, EV_COUNT,
-     "KVM changes entries in place when it brings a table in sync"},
+     "KVM changes entries in place where INVLPG or a CR3 load brings them in "
+     "sync"},
     {SHADOW, EV_EXIT_PF, 1, EV_FAULT_HIDDEN, EV_SHADOW_ZAP,
      "KVM fills anew the shadow of a table that it had dropped"},
     {SHADOW, EV_EXIT_PF, 1, EV_FAULT_HIDDEN, EV_COUNT,
@@ -180,6 +182,13 @@ static bool same_direction(int sign, double more)
     return !sign || sign * more > 0;
 }
 
+static bool is_evident(int evidence, int sign, const double *events,
+                       const double *counted)
+{
+    return evidence == EV_COUNT || counted[evidence] > 0 ||
+           (!sign && events[evidence] > 0);
+}
+
 static const char *find_cause(enum oracle_tech tech, enum tm_event reason,
                               const double *events, const double *predicted,
                               const double *counted)
@@ -193,7 +202,7 @@ static const char *find_cause(enum oracle_tech tech, enum tm_event reason,
             same_direction(causes[i].sign,
                            counted[reason] - predicted[reason]) &&
             same_direction(causes[i].sign, more) &&
-            (causes[i].evidence == EV_COUNT || counted[causes[i].evidence] > 0))
+            is_evident(causes[i].evidence, causes[i].sign, events, counted))
             return causes[i].text;
     }
     return NULL;
@@ -217,6 +226,8 @@ struct oracle_verdict oracle_compare(enum oracle_tech tech,
     };
     double larger, most = -1;
 
+    /* No exit but for interrupts: none has an unknown reason. */
+    v.by_reason = counted[EV_EXIT_TOTAL] == counted[EV_EXIT_INTERRUPT];
     oracle_predict(tech, events, predicted);
     v.predicted = predicted[EV_EXIT_TOTAL];
     larger = fmax(fabs(v.predicted), fabs(v.counted));

@@ -159,6 +159,14 @@ static bool technology(const struct report *r, const struct report_row *row,
     return true;
 }
 
+/* Of next to nothing, no share is told. */
+static char *difference(const struct oracle_verdict *v)
+{
+    if (v->agrees && v->difference > v->tolerance)
+        return xstrdup("≤ 0.01");
+    return xformat("%.1f %%%s", 100 * v->difference, v->agrees ? "" : " !");
+}
+
 /* The line that explains a difference; "" where there is none to explain. */
 static char *explain(const struct oracle_verdict *v)
 {
@@ -203,7 +211,7 @@ static void compare_row(const struct report *r, const struct report_row *row,
     cells[1] = xstrdup(oracle_techs[tech].name);
     cells[2] = figure(v.predicted);
     cells[3] = figure(v.counted);
-    cells[4] = xformat("%.1f %%%s", 100 * v.difference, v.agrees ? "" : " !");
+    cells[4] = difference(&v);
     cells[5] = explain(&v);
     tally = &tallies[tech == ORACLE_SVM_SHADOW || tech == ORACLE_VTX_SHADOW];
     tally->rows++;

@@ -186,6 +186,19 @@ static void test_causes(void **state)
     assert_null(oracle_compare(ORACLE_EPT, e, c).cause);
     c[EV_INTERRUPT] = 1;
     assert_non_null(oracle_compare(ORACLE_EPT, e, c).cause);
+
+    /* The timer fired in the interpreter's batch, and not in KVM's: there, only
+     * the host's did. */
+    memset(c, 0, sizeof(c));
+    e[EV_EXIT_MSR] = 0.25;
+    c[EV_EXIT_INTERRUPT] = c[EV_EXIT_TOTAL] = 1;
+    v = oracle_compare(ORACLE_NPT, e, c);
+    assert_true(v.by_reason);
+    assert_null(v.cause);
+    e[EV_INTERRUPT] = 0.125;
+    v = oracle_compare(ORACLE_NPT, e, c);
+    assert_non_null(v.cause);
+    assert_non_null(strstr(v.cause, "timer"));
 }
 
 /* ---- The report's tables --------------------------------------------------
