@@ -66,7 +66,7 @@ one_line_with() {
 	done
 	grep -q 'TSC ticks per operation' "$dir/out/cost-micro.svg"
 	grep -q 'exits per operation' "$dir/out/exits.svg"
-	grep -q 'Failed: wrmsr on kvm' "$dir/out/cost-micro.svg"
+	grep -q 'Failed on kvm: wrmsr' "$dir/out/cost-micro.svg"
 	grep -q 'KVM here: fixture KVM, ring 0 emulated' "$dir/out/cost-micro.svg"
 	[ -z "$(ls -A "$dir/out" | grep -v '\.svg$\|^report.html$')" ]
 }
