@@ -275,7 +275,7 @@ static void crash(const char *name, int sig, int fd)
         _exit(BROKEN);
     vm = machine_vm(m);
     bt_load_guest(m, &s, guest_endless, GUEST_LEN(endless));
-    vm->deadline = __builtin_ia32_rdtsc() + 5000000;
+    vm->deadline = __builtin_ia32_rdtsc() + 50000000;
     if (vm->backend->set_state(vm, &s) || vm->backend->run(vm, &exit) ||
         exit.kind != EXIT_TIMER)
         _exit(BROKEN);
@@ -326,8 +326,10 @@ static void crash_is_told(void **state)
         assert_int_equal(crash_report(name, 0, text, sizeof(text)), SIGSEGV);
         assert_non_null(strstr(text, "SIGSEGV in the VMM at 0x"));
         assert_non_null(strstr(text, ", address 0x8; guest rip 0x2000"));
-        assert_non_null(strstr(text, bt ? "; last exits: kick at 0x51000"
+        assert_non_null(strstr(text, bt ? " at 0x51000"
                                         : "; last traps: exception at 0x2"));
+        if (bt)
+            assert_non_null(strstr(text, "; last exits: "));
         for (size_t k = 0; k < sizeof(sent) / sizeof(sent[0]); k++) {
             assert_int_equal(crash_report(name, sent[k], text, sizeof(text)),
                              sent[k]);
@@ -354,10 +356,18 @@ int main(void)
     };
     char why[REASON_MAX];
 
-    for (unsigned b = 0; b < BACKENDS; b++)
-        if (backend_find(backend_names[b])->probe(why)) {
+    for (unsigned b = 0; b < BACKENDS; b++) {
+        struct machine *m = NULL;
+
+        /* A sanitizer's own memory may be in the way. */
+        if (!backend_find(backend_names[b])->probe(why))
+            m = machine_create_bare(backend_find(backend_names[b]), RAM_SIZE,
+                                    false, why);
+        if (!m) {
             print_message("skipped: %s\n", why);
             return 0;
         }
+        machine_destroy(m);
+    }
     return cmocka_run_group_tests_name("escape", tests, NULL, NULL);
 }
