@@ -20,9 +20,10 @@ static bool in_quick(const struct tm_note_bench *b)
     return (b->flags & TM_BENCH_PAPER) || *name;
 }
 
-/* hlt-timer may sleep for ever on emulated SVM: QEMU 7.2's VMRUN doesn't load the
- * VMCB's interrupt shadow (APM volume 2, 15.21.5). After an exit between STI and
- * HLT the timer's interrupt comes before HLT, which then waits for another. */
+/* hlt-timer may sleep for ever on emulated SVM: QEMU 7.2's VMRUN doesn't load
+ * the VMCB's interrupt shadow (APM volume 2, 15.21.5). After an exit between
+ * STI and HLT the timer's interrupt comes before HLT, which then waits for
+ * another. */
 static bool in_micro(const struct tm_note_bench *b)
 {
     return !strcmp(b->suite, "micro") && strcmp(b->name, "hlt-timer");
@@ -98,7 +99,8 @@ char *lab_plan(const struct lab_request *o, const struct image *image,
             loaded = true;
             text_add(&plan, "load /modules/kvm_amd.ko npt=%d\n", npt);
             text_add(&plan, "run %s-%s -b kvm " LAB_BATCHES " -t %s\n",
-                     o->benches ? "chosen" : passes[p].name, npt ? "nested" : "shadow", list);
+                     o->benches ? "chosen" : passes[p].name,
+                     npt ? "nested" : "shadow", list);
         }
         free(list);
     }

@@ -1,6 +1,7 @@
 /* A whole run: rounds over all rows, journal, warnings, the result file. */
 #include "session.h"
 #include "../backends/foreign/foreign.h"
+#include "../backends/kvm/probe.h"
 #include "cmd.h"
 #include "life.h"
 #include "table.h"
@@ -119,6 +120,23 @@ static void warn(struct session *s, const char *advice, const char *backend,
     free(text);
 }
 
+/* KVM's kind of paging is its module's, not a row's. */
+static void warn_about_paging(struct session *s)
+{
+    json_t *asked = split_json(s->options->request.paging), *policy;
+    const struct backend *kvm = backend_find("kvm");
+    bool other = json_array_size(asked) > 0;
+    char text[REASON_MAX];
+    size_t i;
+
+    json_array_foreach(asked, i, policy) other &=
+        strcmp(json_string_value(policy), kvm->paging()) != 0;
+    kvm_probe_say_paging(text);
+    if (other && planned(s, "kvm"))
+        warn(s, NULL, NULL, "--paging changes nothing for kvm: %s", text);
+    json_decref(asked);
+}
+
 static void warn_about_host(struct session *s)
 {
     const struct host_facts *h = &s->host;
@@ -126,6 +144,7 @@ static void warn_about_host(struct session *s)
 
     for (size_t i = 0; i < s->plan.left_out_count; i++)
         warn(s, NULL, NULL, "left out %s", s->plan.left_out[i]);
+    warn_about_paging(s);
     if (perf_drop_unusable(&s->perf, lost, sizeof(lost), why))
         warn(s, NULL, NULL, "not counted: %s: %s", lost, why);
     else if (!s->options->events && !h->pmu)

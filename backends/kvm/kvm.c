@@ -220,8 +220,6 @@ static const char *kvm_paging(void)
 
 static int check_options(const struct vm *vm, char why[REASON_MAX])
 {
-    char command[KVM_COMMAND_MAX];
-
     if (vm->deterministic) {
         snprintf(why, REASON_MAX,
                  "kvm has no deterministic mode: it can't stop at a count of "
@@ -229,11 +227,7 @@ static int check_options(const struct vm *vm, char why[REASON_MAX])
         return -ENOTSUP;
     }
     if (vm->paging && strcmp(vm->paging, kvm_paging())) {
-        bool other = kvm_probe_other_paging(command);
-
-        snprintf(why, REASON_MAX, "this host's KVM does %s paging%s%s",
-                 kvm_paging(), other ? "; for the other: " : " and no other",
-                 other ? command : "");
+        kvm_probe_say_paging(why);
         return -ENOTSUP;
     }
     return 0;

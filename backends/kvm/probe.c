@@ -104,6 +104,18 @@ bool kvm_probe_other_paging(char command[KVM_COMMAND_MAX])
     return true;
 }
 
+void kvm_probe_say_paging(char text[REASON_MAX])
+{
+    const char *paging = kvm_probe_paging();
+    char command[KVM_COMMAND_MAX];
+    bool other = kvm_probe_other_paging(command);
+
+    snprintf(
+        text, REASON_MAX, "this host's KVM does %s paging%s%s",
+        !strcmp(paging, "ept") || !strcmp(paging, "npt") ? "nested" : paging,
+        other ? "; for the other: " : " and no other", other ? command : "");
+}
+
 static bool inside_vm(void)
 {
     unsigned a, b, c, d;

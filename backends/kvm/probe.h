@@ -37,5 +37,7 @@ const char *kvm_probe_paging(void);
  * isn't known. */
 #define KVM_COMMAND_MAX 80
 bool kvm_probe_other_paging(char command[KVM_COMMAND_MAX]);
+/* The kind of paging that there is, and how to get the other, in one line. */
+void kvm_probe_say_paging(char text[REASON_MAX]);
 
 #endif

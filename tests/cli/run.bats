@@ -335,3 +335,19 @@ dials() {
     run jq -c '[.runs[] | [.params.updates, (.events["exit.invlpg"] // 0)]]' r.json
     [ "$output" = '[["0",0],["64",64]]' ]
 }
+
+@test "kvm's paging is its module's: asking for another is answered in one line" {
+    available kvm || skip "no kvm"
+    own=$(trapmark doctor --json | jq -r '.kvm.paging')
+    case $own in
+    ept | npt) other=trace own=nested ;;
+    *) other=nested ;;
+    esac
+    run trapmark run -b kvm --paging $other -t empty -n 1 --batch-us 10 -o r.json
+    expect 0
+    says "--paging changes nothing for kvm: this host's KVM does $own paging"
+    [ "$(grep -c "KVM does $own paging" <<< "$output")" = 1 ]
+    jq -e --arg own "$own" '.runs[0].paging == $own' r.json
+    run trapmark run -b kvm -t empty -n 1 --batch-us 10 -o r.json
+    [[ $output != *"changes nothing"* ]]
+}
