@@ -171,24 +171,27 @@ static bool is_nested(const struct report *r, unsigned series)
     return paging && !strcmp(paging, "nested");
 }
 
-/* Of the map's shadow policies the least price at a point, or INFINITY. */
-static double best_shadow(const struct report *r, const struct tradeoff *m,
-                          unsigned bench)
+/* Of the map's shadow policies the cheapest at a point; its median is INFINITY
+ * where there is none. */
+static struct tradeoff_price best_shadow(const struct report *r,
+                                         const struct tradeoff *m,
+                                         unsigned bench)
 {
-    double best = INFINITY;
+    struct tradeoff_price best = {.median = INFINITY};
 
     for (unsigned i = 0; i < m->n; i++) {
         struct tradeoff_price price;
 
         if (!is_nested(r, m->series[i]) &&
-            tradeoff_price(report_ok(r, bench, m->series[i]), &price))
-            best = fmin(best, price.median);
+            tradeoff_price(report_ok(r, bench, m->series[i]), &price) &&
+            price.median < best.median)
+            best = price;
     }
     return best;
 }
 
-/* From which number of updates on nested is the cheaper one. The axis's n:
- * nowhere; -1: unknown. */
+/* From which number of updates on nested is the cheaper one, beyond both
+ * intervals. The axis's n: nowhere; -1: unknown. */
 static int pays_from(const struct report *r, const struct tradeoff *m,
                      unsigned nested, unsigned swap, unsigned touch)
 {
@@ -197,17 +200,16 @@ static int pays_from(const struct report *r, const struct tradeoff *m,
 
     for (int u = a->n - 1; u >= 0; u--) {
         unsigned bench = tradeoff_at(m, u, swap, touch)->bench;
-        struct tradeoff_price price;
-        double shadow;
+        struct tradeoff_price price, shadow;
 
         if (bench == UINT_MAX)
             continue;
         shadow = best_shadow(r, m, bench);
-        if (!isfinite(shadow) ||
+        if (!isfinite(shadow.median) ||
             !tradeoff_price(report_ok(r, bench, nested), &price))
             continue;
         known = 1;
-        if (price.median >= shadow)
+        if (price.high >= shadow.low)
             break;
         from = u;
     }
@@ -222,8 +224,8 @@ static void say_payoff(const struct report *r, const struct tradeoff *m,
     bool model = !strcmp(r->series[nested].variant.backend, "interp");
 
     text_add(&t,
-             "Nested paging (%s) against the best shadow policy of %s, by "
-             "their medians",
+             "Nested paging (%s) against the best shadow policy of %s, where "
+             "their 95 %% intervals don't overlap",
              r->series[nested].label, m->name);
     if (model)
         text_add(&t, ", a model in which walks, faults and exits all are "
