@@ -234,6 +234,7 @@ struct bt {
     struct bt_map *maps;
     struct bt_store *stores;
     uint32_t nfrags, nexits, nmaps, nstores;
+    uint32_t nentries[BT_WAYS]; /* that there have ever been */
     uint32_t hash[BT_HASH_SIZE];
     uint32_t *page_frags; /* by guest page number */
     uint32_t *stub_owner; /* by cache offset / BT_STUB: exit number, or
@@ -320,6 +321,8 @@ void bt_stubs_emit(struct bt *bt);
 /* ---- entry.c ------------------------------------------------------------- */
 /* A fragment's indirect entry, among the stubs. */
 void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way);
+/* Bytes to leave free before an entry that would begin at that offset. */
+uint32_t bt_entry_pad(struct bt *bt, uint32_t off, enum bt_way way);
 /* The marks of the entry that has this cache offset, and where it begins. */
 const struct bt_entry *bt_entry_at(const struct bt *bt, const struct bt_frag *f,
                                    uint32_t off, uint32_t *begin);

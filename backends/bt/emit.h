@@ -171,7 +171,7 @@ uint32_t emit_leave_stub(struct emit *e, uint32_t exit);
  * exit's number. */
 uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target);
 
-/* entry.c: the transfer to the target in RAX (by a jump) or RCX (by a return),
+/* entry.c: the transfer to the target in RAX (by a jump; takes RDX, too) or RCX (by a return),
  * which is spilled and in cpu->target, too; and the unit's entry for that way,
  * which leads on into what is emitted next. */
 void emit_table_jump(struct emit *e, enum bt_way way);

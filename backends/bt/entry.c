@@ -5,10 +5,14 @@
  * whole. No guest flag may change, and whatever register holds the target has
  * to come back from memory. A register that the guest doesn't write in a loop
  * would be stored and loaded in turns, each waiting for the other, so calls and
- * returns take different ones, and one each: RAX for calls, where LAHF and
+ * returns take different ones: RAX (and RDX) for calls, where LAHF and
  * SAHF keep the flags around a comparison; RCX for returns, where RAX holds the
  * result, and LOOP compares without flags. (JRCXZ would, too, but is taken
- * where the target is right, and predicted badly.) */
+ * where the target is right, and predicted badly.)
+ *
+ * A call has the table's address in RDX, for its jump's target not to come
+ * through memory: with the latency of a store and a load before it, the host
+ * predicted half of them wrong. */
 #include "emit.h"
 
 static const uint8_t scratch[BT_WAYS] = {RAX, RCX};
@@ -25,6 +29,14 @@ void emit_table_jump(struct emit *e, enum bt_way way)
     uint64_t table = (uintptr_t)e->bt->tables[e->mode][way].to;
     unsigned reg = scratch[way];
 
+    if (way == BT_BY_JUMP) {
+        emit_save(e, RDX, CPU_SPILL(SPILL_RDX));
+        emit_cpu64(e, 0x8d, RDX, table);
+        emit_mark(e, e->insn, FIX_RAX | FIX_RDX | FIX_TARGET);
+        emit8(e, 0x0f), emit8(e, 0xb7), emit8(e, 0xc0); /* movzx eax, ax */
+        emit8(e, 0xff), emit8(e, 0x24), emit8(e, 0xc2); /* jmp [rdx+rax*8] */
+        return;
+    }
     emit_imm(e, reg, table >> 3);
     emit8(e, 0x66), emit8(e, 0x8b), emit8(e, reg << 3 | 5); /* mov ax, [..] */
     emit_rip(e, CPU(target), 0);
@@ -64,14 +76,17 @@ static void compare32(struct emit *e, uint64_t at, uint32_t v)
     emit32(e, v);
 }
 
+/* What is spilled after a jump. */
+#define BY_JUMP (FIX_RAX | FIX_RDX)
+
 /* AX holds the flags, as SETO AL and LAHF left them. */
 static void unpack_flags(struct layout *l)
 {
-    mark(l, FIX_RAX | FIX_FLAGS);
+    mark(l, BY_JUMP | FIX_FLAGS);
     emit8(l->e, 0x04), emit8(l->e, 0x7f); /* add al, 0x7f */
-    mark(l, FIX_RAX | FIX_FLAGS7);
+    mark(l, BY_JUMP | FIX_FLAGS7);
     emit8(l->e, 0x9e); /* sahf */
-    mark(l, FIX_RAX);
+    mark(l, BY_JUMP);
 }
 
 static void by_jump(struct layout *l, struct bt_frag *f, bool wide)
@@ -84,7 +99,7 @@ static void by_jump(struct layout *l, struct bt_frag *f, bool wide)
     f->entry[BT_BY_JUMP] = emit_off(e);
     emit8(e, 0x0f), emit8(e, 0x90), emit8(e, 0xc0); /* seto al */
     emit8(e, 0x9f);                                 /* lahf */
-    mark(l, FIX_RAX | FIX_FLAGS);
+    mark(l, BY_JUMP | FIX_FLAGS);
     if (wide) {
         compare32(e, CPU(target), (uint32_t)f->pc);
         jump_back(e, 0x75, other); /* jne */
@@ -95,6 +110,8 @@ static void by_jump(struct layout *l, struct bt_frag *f, bool wide)
     }
     jump_back(e, 0x75, other);
     unpack_flags(l);
+    emit_load(e, RDX, CPU_SPILL(SPILL_RDX));
+    mark(l, FIX_RAX);
 }
 
 static void by_return(struct layout *l, struct bt_frag *f, bool wide)
@@ -137,7 +154,17 @@ void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way)
     t->lead = (uint8_t)(f->entry[way] - (uint32_t)(l.begin - e->bt->rw));
 }
 
-#define ENTRY_STUBS 4
+/* The host predicts an indirect jump by where the ones before it went, and of
+ * that it seems to keep few bits: entries that are alike in the lowest four are
+ * confused (measured on Zen 3). So they take turns. */
+uint32_t bt_entry_pad(struct bt *bt, uint32_t off, enum bt_way way)
+{
+    const uint32_t lead = way == BT_BY_JUMP ? 8 : 5; /* bt_entry.lead */
+
+    return (2 * bt->nentries[way]++ - (off + lead)) & 15;
+}
+
+#define ENTRY_STUBS 5
 
 void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way)
 {
@@ -148,6 +175,7 @@ void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way)
         bt->stub_owner[bt->stubs / BT_STUB + k] =
             (uint32_t)(f - bt->frags) | BT_OWNER_FRAG;
     e.p = bt->rw + bt->stubs;
+    e.p += bt_entry_pad(bt, emit_off(&e), way);
     emit_entry(&e, f, way);
     emit_jmp(&e, f->body);
     assert(emit_off(&e) <= bt->stubs + ENTRY_STUBS * BT_STUB);

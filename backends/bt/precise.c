@@ -113,7 +113,8 @@ static void in_stub(struct bt *bt, uint32_t off)
 
 static void missing(struct bt_cpu *cpu, enum bt_way way)
 {
-    fix_more(cpu, NULL, (way == BT_BY_JUMP ? FIX_RAX : FIX_RCX) | FIX_TARGET);
+    fix_more(cpu, NULL,
+             (way == BT_BY_JUMP ? FIX_RAX | FIX_RDX : FIX_RCX) | FIX_TARGET);
 }
 
 /* In the code that all share. */

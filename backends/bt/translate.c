@@ -140,6 +140,8 @@ static void begin_unit(struct emit *e, enum bt_way way)
     if (way == BT_DIRECTLY && (e->mode == BT_KERNEL || f->page2 == BT_NO_PAGE))
         elide_jump(bt, f->pc, e->mode);
     bt->tail = 0;
+    if (way != BT_DIRECTLY)
+        bt->code += bt_entry_pad(bt, bt->code, way);
     f->begin = bt->code;
     e->p = bt->rw + bt->code;
     if (way != BT_DIRECTLY)
