@@ -1,6 +1,6 @@
 # Every benchmark on every backend that this host has, with few samples; one run,
 # looked at from several sides. A row may be skipped or fail only for a reason of
-# the host's that is known here. The suites with dials have files of their own.
+# the host's that is known here. The suites with dials and kcompute have their own.
 
 setup_file() {
     export BUILD=${BUILD:-$PWD/build} ALL=$BATS_FILE_TMPDIR/all.json
@@ -8,7 +8,7 @@ setup_file() {
     PATH=$BUILD:$PATH
     timeout 300 trapmark list --json > "$BATS_FILE_TMPDIR/list.json"
     suites=$(jq -r '[.benchmarks[] | select(.hidden | not) | .suite] | unique -
-        ["paging", "tradeoff"] | join(",")' "$BATS_FILE_TMPDIR/list.json")
+        ["kcompute", "paging", "tradeoff"] | join(",")' "$BATS_FILE_TMPDIR/list.json")
     timeout 500 trapmark run -s "$suites" -n 2 --batch-us 200 \
         --timeout 30 -o "$ALL" > "$BATS_FILE_TMPDIR/out" 2>&1 || true
 }
@@ -36,7 +36,7 @@ none() {
 
 @test "there is a row for every benchmark on every available backend" {
     wanted=$(jq '([.benchmarks[] | select(.hidden or
-        (.suite | IN("paging", "tradeoff")) | not)] | length) *
+        (.suite | IN("kcompute", "paging", "tradeoff")) | not)] | length) *
         ([.backends[] | select(.available)] | length)' "$LIST")
     [ "$(jq '.runs | length' "$ALL")" -eq "$wanted" ]
     [ "$wanted" -gt 0 ]
