@@ -1,6 +1,8 @@
 /* What cache code calls, with the guest's FPU state in the host's registers. */
 #include "bt.h"
 
+#include "../x86/bytes.h"
+
 struct walk_regs bt_walk_regs(const struct bt *bt)
 {
     return (struct walk_regs){bt->s.cr0, bt->s.cr3, bt->s.cr4, bt->s.efer};
@@ -39,37 +41,6 @@ static gva_t operand_address(const struct bt_cpu *cpu, const struct x86_mem *m)
     return a;
 }
 
-static uint64_t load(const uint8_t *p, unsigned size)
-{
-    switch (size) {
-    case 1:
-        return *p;
-    case 2:
-        return *(const uint16_t __attribute__((may_alias)) *)p;
-    case 4:
-        return *(const uint32_t __attribute__((may_alias)) *)p;
-    default:
-        return *(const uint64_t __attribute__((may_alias)) *)p;
-    }
-}
-
-static void put(uint8_t *p, unsigned size, uint64_t v)
-{
-    switch (size) {
-    case 1:
-        *p = (uint8_t)v;
-        break;
-    case 2:
-        *(uint16_t __attribute__((may_alias)) *)p = (uint16_t)v;
-        break;
-    case 4:
-        *(uint32_t __attribute__((may_alias)) *)p = (uint32_t)v;
-        break;
-    default:
-        *(uint64_t __attribute__((may_alias)) *)p = v;
-    }
-}
-
 /* A store that changes nothing, or hits plain RAM after all. False: there is
  * somebody to tell. */
 static bool do_store(struct bt *bt, struct bt_exit *e)
@@ -89,10 +60,10 @@ static bool do_store(struct bt *bt, struct bt_exit *e)
     v = s->reg == X86_NOREG ? (uint64_t)s->imm
                             : bt->cpu->gpr[s->reg] >> (s->high ? 8 : 0);
     traced = shadow_is_traced(bt->shadow, gpa);
-    if (load(page + (va & 4095), s->size) != (v & mask)) {
+    if (bytes_load(page + (va & 4095), s->size) != (v & mask)) {
         if (traced || shadow_is_code(bt->shadow, gpa))
             return false;
-        put(page + (va & 4095), s->size, v);
+        bytes_store(page + (va & 4095), s->size, v);
     }
     if (traced) {
         bt->vm.events.count[EV_FAULT_TRACE]++;

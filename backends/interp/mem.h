@@ -4,14 +4,10 @@
 
 #include "cpu.h"
 
+#include "../x86/bytes.h"
+
 #define PAGE_SIZE 4096u
 #define PAGE_MASK (~(uint64_t)(PAGE_SIZE - 1))
-
-/* Guest memory has any type and any alignment. */
-typedef uint8_t u8a;
-typedef uint16_t __attribute__((may_alias, aligned(1))) u16a;
-typedef uint32_t __attribute__((may_alias, aligned(1))) u32a;
-typedef uint64_t __attribute__((may_alias, aligned(1))) u64a;
 
 #define MEM_WRITE 1u
 #define MEM_RMW   2u /* with MEM_WRITE: the old bytes are wanted too */

@@ -38,37 +38,6 @@ static gva_t source(const struct string *s)
     return reg(s, RSI) + s->c->seg_base[s->i->seg & EA_SEG];
 }
 
-static uint64_t load(const void *p, unsigned size)
-{
-    switch (size) {
-    case 1:
-        return *(const u8a *)p;
-    case 2:
-        return *(const u16a *)p;
-    case 4:
-        return *(const u32a *)p;
-    default:
-        return *(const u64a *)p;
-    }
-}
-
-static void store(void *p, unsigned size, uint64_t v)
-{
-    switch (size) {
-    case 1:
-        *(u8a *)p = (uint8_t)v;
-        break;
-    case 2:
-        *(u16a *)p = (uint16_t)v;
-        break;
-    case 4:
-        *(u32a *)p = (uint32_t)v;
-        break;
-    default:
-        *(u64a *)p = v;
-    }
-}
-
 static bool read_at(struct string *s, gva_t va, unsigned seg, uint64_t *v)
 {
     void *p;
@@ -78,7 +47,7 @@ static bool read_at(struct string *s, gva_t va, unsigned seg, uint64_t *v)
         if (!p)
             return false;
     }
-    *v = load(p, s->size);
+    *v = bytes_load(p, s->size);
     return true;
 }
 
@@ -87,14 +56,14 @@ static bool write_at(struct string *s, gva_t va, uint64_t v)
     void *p;
 
     if (tlb_write(s->c, va, s->size, &p)) {
-        store(p, s->size, v);
+        bytes_store(p, s->size, v);
         return true;
     }
     p = mem_slow(s->c, s->i, va, s->size, ES,
                  MEM_WRITE | (s->i->reg ? MEM_REP : 0));
     if (!p)
         return false;
-    store(p, s->size, v);
+    bytes_store(p, s->size, v);
     mem_commit(s->c);
     return true;
 }
@@ -137,7 +106,7 @@ static bool one(struct string *s)
         if (s->size == 4)
             c->gpr[RAX] = a;
         else
-            store(&c->gpr[RAX], s->size, a);
+            bytes_store(&c->gpr[RAX], s->size, a);
         break;
     case CMPS:
         if (!read_at(s, source(s), s->i->seg, &a) ||
