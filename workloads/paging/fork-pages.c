@@ -8,14 +8,7 @@ static const char *problem;
 
 static const char *fork_init(void)
 {
-    pages = pages_dial(16, 4096);
-    if (!pages)
-        return "param.pages must be 1 to 4096";
-    memory = sys_mmap(pages * PAGE);
-    if (!memory)
-        return "mmap failed";
-    pages_write(memory, pages, PAGE_WORDS, 7);
-    return NULL;
+    return pages_map(&memory, &pages, 7);
 }
 
 static void fork_kernel(uint64_t n)

@@ -7,8 +7,7 @@ static const char *problem;
 
 static const char *churn_init(void)
 {
-    pages = pages_dial(16, 4096);
-    return pages ? NULL : "param.pages must be 1 to 4096";
+    return pages_dial(&pages);
 }
 
 static void churn_kernel(uint64_t n)
