@@ -110,8 +110,6 @@ struct bt_exit {
 #define FIX_RDX 0x04u
 #define FIX_RSP 0x08u
 #define FIX_MORE 0xf0u   /* one of: */
-#define FIX_RSP_P8 0x10u /* RSP is 8 too low */
-#define FIX_RSP_M8 0x20u /* RSP is 8 too high */
 #define FIX_RDI 0x30u    /* RDI is SHADOW_DELTA too high */
 #define FIX_FLAGS 0x40u  /* arithmetic flags are packed in AX */
 #define FIX_FLAGS7 0x50u /* the same, OF already moved to bit 7 of AL */
@@ -121,12 +119,13 @@ struct bt_exit {
 #define FIX_TARGET 0x70u /* RIP is cpu->target */
 #define FIX_FLSTK 0x90u  /* flags were pushed first on flag_stack */
 #define FIX_TAKEN 0xa0u  /* RIP is the target of the branch at the end */
-#define FIX_POPF 0xb0u   /* second, and the spilled RSP is 8 too low */
+#define FIX_POPF 0xb0u   /* second */
 
 struct bt_map {
     uint32_t off; /* in the cache: from here on */
     uint8_t insn; /* number in the unit */
     uint8_t fix;
+    int16_t rsp; /* the guest's RSP minus what it is after the fix */
 };
 
 #define BT_NO_PAGE (~0ull)
@@ -136,9 +135,11 @@ struct bt_frag {
     gpa_t page;  /* of its first byte */
     gpa_t page2; /* of its last; BT_NO_PAGE: the same. Such a unit is one
                     instruction */
-    uint32_t begin, body, end; /* cache offsets; begin is that of an entry,
-                                  where one precedes the body */
-    uint32_t entry[BT_WAYS];   /* indirect entries, 0: none yet */
+    uint32_t begin, end;     /* cache offsets */
+    uint32_t body;           /* where jumps to it lead; behind that may come an
+                                indirect entry, */
+    uint32_t inner;          /* and then the first instruction's code */
+    uint32_t entry[BT_WAYS]; /* indirect entries, 0: none yet */
     uint32_t map;              /* first entry in bt->maps */
     uint16_t nmap;
     uint8_t n, mode;
@@ -319,10 +320,10 @@ void bt_revalidate_page(struct bt *bt, gva_t va);
 void bt_stubs_emit(struct bt *bt);
 
 /* ---- entry.c ------------------------------------------------------------- */
+/* FIX_ of the registers that are in spill[] on each way. */
+extern const uint8_t bt_spilled[BT_WAYS];
 /* A fragment's indirect entry, among the stubs. */
 void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way);
-/* Bytes to leave free before an entry that would begin at that offset. */
-uint32_t bt_entry_pad(struct bt *bt, uint32_t off, enum bt_way way);
 /* The marks of the entry that has this cache offset, and where it begins. */
 const struct bt_entry *bt_entry_at(const struct bt *bt, const struct bt_frag *f,
                                    uint32_t off, uint32_t *begin);
@@ -345,6 +346,8 @@ struct walk_regs bt_walk_regs(const struct bt *bt);
 /* The guest's registers out of the host's, for an address in the cache:
  * fills cpu->gpr, rip, rflags. */
 void bt_precise(struct bt *bt);
+/* The registers of these FIX_ bits into gpr. */
+void bt_unspill(struct bt_cpu *cpu, unsigned fix);
 
 /* ---- adapt.c ------------------------------------------------------------- */
 struct bt_adapt *bt_adapt_find(struct bt *bt, gva_t pc);

@@ -266,7 +266,8 @@ static void unhash(struct bt *bt, const struct bt_frag *f)
 }
 
 /* Its first bytes become a jump to an exit, which later leads to the fragment
- * that takes its place: nobody who jumps to it needs to know. */
+ * that takes its place: nobody who jumps to it needs to know. An entry becomes
+ * a miss. */
 void bt_frag_kill(struct bt *bt, struct bt_frag *f)
 {
     struct emit e = {.bt = bt, .f = f, .mode = f->mode};
@@ -283,6 +284,12 @@ void bt_frag_kill(struct bt *bt, struct bt_frag *f)
     }
     e.p = bt->rw + f->body;
     emit_branch(&e, -1, f->pc, f->pc);
+    for (unsigned way = 0; way < BT_WAYS; way++) {
+        if (!f->entry[way])
+            continue;
+        e.p = bt->rw + f->entry[way];
+        emit_jmp(&e, bt->miss[way]);
+    }
 }
 
 void bt_cache_written(struct bt *bt, gpa_t gpa, uint64_t len)

@@ -142,12 +142,7 @@ static uint64_t miss(struct bt *bt, enum bt_way way)
     struct bt_frag *f;
 
     cpu->rip = cpu->target;
-    if (way == BT_BY_JUMP) {
-        cpu->gpr[RAX] = cpu->spill[SPILL_RAX];
-        cpu->gpr[RDX] = cpu->spill[SPILL_RDX];
-    } else {
-        cpu->gpr[RCX] = cpu->spill[SPILL_RCX];
-    }
+    bt_unspill(cpu, bt_spilled[way]);
     bt->vm.events.count[EV_BT_LOOKUP_MISS]++;
     f = known(bt, cpu->rip);
     if (!f || !bt_cache_room(bt))

@@ -15,6 +15,10 @@ struct emit {
     struct bt_frag *f;
     enum bt_mode mode;
     unsigned insn;
+    /* What is left for later: the guest's RSP minus the host's, after PUSH and
+     * POP; FIX_ of registers that are still in spill[], after an entry. */
+    int rsp;
+    unsigned late;
 };
 
 static inline uint32_t emit_off(const struct emit *e)
@@ -81,6 +85,17 @@ static inline void emit_load(struct emit *e, unsigned reg, uint64_t at)
     emit_cpu64(e, 0x8b, reg, at);
 }
 
+/* The registers of FIX_ bits, to (0x89) or from (0x8b) where they are spilled.
+ */
+static inline void emit_spilled(struct emit *e, unsigned opcode, unsigned which)
+{
+    static const uint8_t regs[SPILLS] = {RAX, RCX, RDX, RSP};
+
+    for (unsigned k = 0; k < SPILLS; k++)
+        if (which & 1u << k)
+            emit_cpu64(e, opcode, regs[k], CPU_SPILL(k));
+}
+
 /* mov qword [at], imm32 */
 static inline void emit_set64(struct emit *e, uint64_t at, int32_t v)
 {
@@ -134,21 +149,36 @@ static inline void emit_add(struct emit *e, unsigned base, unsigned index)
     emit8(e, 0);
 }
 
-/* lea rsp, [rsp + disp8] */
-static inline void emit_rsp(struct emit *e, int disp)
+/* ModRM and SIB of reg, [rsp + disp] */
+static inline void emit_rsp_operand(struct emit *e, unsigned reg, int disp)
 {
-    emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x64), emit8(e, 0x24);
-    emit8(e, (uint8_t)disp);
+    bool wide = disp != (int8_t)disp;
+
+    emit8(e, (wide ? 0x84 : 0x44) | (reg & 7) << 3), emit8(e, 0x24);
+    if (wide)
+        emit32(e, (uint32_t)disp);
+    else
+        emit8(e, (uint8_t)disp);
 }
 
-/* opcode reg, guest's [rsp + disp8], 64 bits */
+/* opcode reg, [rsp + disp] of the guest's stack and the guest's RSP, 64 bits */
 static inline void emit_stack(struct emit *e, unsigned opcode, unsigned reg,
                               int disp)
 {
     if (e->seg)
         emit8(e, e->seg);
     emit8(e, 0x48 | (reg & 8 ? 4 : 0)), emit8(e, opcode);
-    emit8(e, 0x44 | (reg & 7) << 3), emit8(e, 0x24), emit8(e, (uint8_t)disp);
+    emit_rsp_operand(e, reg, e->rsp + disp);
+}
+
+/* Give RSP what is left, and `more`. The caller marks it. */
+static inline void emit_rsp(struct emit *e, int more)
+{
+    int disp = e->rsp + more;
+
+    e->rsp = 0;
+    if (disp)
+        emit8(e, 0x48), emit8(e, 0x8d), emit_rsp_operand(e, RSP, disp);
 }
 
 static inline void emit_jmp(struct emit *e, uint32_t to)
@@ -157,9 +187,14 @@ static inline void emit_jmp(struct emit *e, uint32_t to)
     emit32(e, to - (emit_off(e) + 4));
 }
 
-/* From here on the guest's state is that before instruction e->insn, but for
- * fix. */
+/* From here on the guest's state is that before instruction insn, but for fix
+ * and what is left for later. */
 void emit_mark(struct emit *e, unsigned insn, unsigned fix);
+/* The same, and the guest's RSP is so much above the host's. */
+void emit_mark_rsp(struct emit *e, unsigned insn, unsigned fix, int rsp);
+/* Load these of the registers left for later; RSP and all of them. */
+void emit_reload(struct emit *e, unsigned which);
+void emit_settle(struct emit *e);
 
 /* A new exit: its number. */
 uint32_t emit_exit_new(struct emit *e, enum bt_exit_kind kind, gva_t pc,
@@ -171,11 +206,14 @@ uint32_t emit_leave_stub(struct emit *e, uint32_t exit);
  * exit's number. */
 uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target);
 
-/* entry.c: the transfer to the target in RAX (by a jump; takes RDX, too) or RCX (by a return),
- * which is spilled and in cpu->target, too; and the unit's entry for that way,
- * which leads on into what is emitted next. */
+/* entry.c: to cpu->target, which is in RAX (by a jump) or RCX (by a return),
+ * too, through the table; what bt_spilled says is spilled. */
 void emit_table_jump(struct emit *e, enum bt_way way);
+/* The unit's entry for that way, which leads on into what is emitted next; with
+ * the registers still spilled. */
 void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way);
+/* The same at the begin of a unit, whose other way in is f->body. */
+void emit_head(struct emit *e, struct bt_frag *f, enum bt_way way);
 
 /* ---- One instruction ----------------------------------------------------- */
 

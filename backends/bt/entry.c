@@ -2,21 +2,23 @@
  * which makes sure that it was meant.
  *
  * The low bits of the target choose the table's entry; the unit compares the
- * whole. No guest flag may change, and whatever register holds the target has
- * to come back from memory. A register that the guest doesn't write in a loop
- * would be stored and loaded in turns, each waiting for the other, so calls and
- * returns take different ones: RAX (and RDX) for calls, where LAHF and
- * SAHF keep the flags around a comparison; RCX for returns, where RAX holds the
- * result, and LOOP compares without flags. (JRCXZ would, too, but is taken
- * where the target is right, and predicted badly.)
+ * whole. No guest flag may change, and the registers that this takes have to
+ * come back from memory. One that the guest doesn't write in a loop would be
+ * stored and loaded in turns, each waiting for the other. So a unit that begins
+ * with an entry goes on without them, and loads what it needs when it does. And
+ * calls and returns compare differently: with RAX for calls, where LAHF and
+ * SAHF keep the flags; with RCX for returns, where RAX holds the result, and
+ * LOOP compares without flags. (JRCXZ would, too, but is taken where the target
+ * is right, and predicted badly.)
  *
- * A call has the table's address in RDX, for its jump's target not to come
+ * Both have the table's address in RDX, for the jump's target not to come
  * through memory: with the latency of a store and a load before it, the host
- * predicted half of them wrong. */
+ * predicted half of the calls wrong. */
 #include "emit.h"
 
-static const uint8_t scratch[BT_WAYS] = {RAX, RCX};
-static const uint8_t spills[BT_WAYS] = {SPILL_RAX, SPILL_RCX};
+const uint8_t bt_spilled[BT_WAYS] = {FIX_RAX | FIX_RDX, FIX_RCX | FIX_RDX};
+static const uint8_t target_reg[BT_WAYS] = {RAX, RCX};
+#define RELOAD (2 * 7) /* bytes of loading what is spilled */
 
 /* Is the address too long for an immediate? */
 static bool is_wide(gva_t pc, enum bt_way way)
@@ -26,22 +28,12 @@ static bool is_wide(gva_t pc, enum bt_way way)
 
 void emit_table_jump(struct emit *e, enum bt_way way)
 {
-    uint64_t table = (uintptr_t)e->bt->tables[e->mode][way].to;
-    unsigned reg = scratch[way];
+    unsigned reg = target_reg[way];
 
-    if (way == BT_BY_JUMP) {
-        emit_save(e, RDX, CPU_SPILL(SPILL_RDX));
-        emit_cpu64(e, 0x8d, RDX, table);
-        emit_mark(e, e->insn, FIX_RAX | FIX_RDX | FIX_TARGET);
-        emit8(e, 0x0f), emit8(e, 0xb7), emit8(e, 0xc0); /* movzx eax, ax */
-        emit8(e, 0xff), emit8(e, 0x24), emit8(e, 0xc2); /* jmp [rdx+rax*8] */
-        return;
-    }
-    emit_imm(e, reg, table >> 3);
-    emit8(e, 0x66), emit8(e, 0x8b), emit8(e, reg << 3 | 5); /* mov ax, [..] */
-    emit_rip(e, CPU(target), 0);
-    emit8(e, 0xff), emit8(e, 0x24), emit8(e, 0xc5 | reg << 3); /* jmp [rax*8] */
-    emit32(e, 0);
+    emit_cpu64(e, 0x8d, RDX, /* lea */
+               (uintptr_t)e->bt->tables[e->mode][way].to);
+    emit8(e, 0x0f), emit8(e, 0xb7), emit8(e, 0xc0 | reg << 3 | reg); /* movzx */
+    emit8(e, 0xff), emit8(e, 0x24), emit8(e, 0xc2 | reg << 3);       /* jmp */
 }
 
 /* ---- Entries ------------------------------------------------------------- */
@@ -76,17 +68,14 @@ static void compare32(struct emit *e, uint64_t at, uint32_t v)
     emit32(e, v);
 }
 
-/* What is spilled after a jump. */
-#define BY_JUMP (FIX_RAX | FIX_RDX)
-
 /* AX holds the flags, as SETO AL and LAHF left them. */
 static void unpack_flags(struct layout *l)
 {
-    mark(l, BY_JUMP | FIX_FLAGS);
+    mark(l, bt_spilled[BT_BY_JUMP] | FIX_FLAGS);
     emit8(l->e, 0x04), emit8(l->e, 0x7f); /* add al, 0x7f */
-    mark(l, BY_JUMP | FIX_FLAGS7);
+    mark(l, bt_spilled[BT_BY_JUMP] | FIX_FLAGS7);
     emit8(l->e, 0x9e); /* sahf */
-    mark(l, BY_JUMP);
+    mark(l, bt_spilled[BT_BY_JUMP]);
 }
 
 static void by_jump(struct layout *l, struct bt_frag *f, bool wide)
@@ -99,7 +88,7 @@ static void by_jump(struct layout *l, struct bt_frag *f, bool wide)
     f->entry[BT_BY_JUMP] = emit_off(e);
     emit8(e, 0x0f), emit8(e, 0x90), emit8(e, 0xc0); /* seto al */
     emit8(e, 0x9f);                                 /* lahf */
-    mark(l, BY_JUMP | FIX_FLAGS);
+    mark(l, bt_spilled[BT_BY_JUMP] | FIX_FLAGS);
     if (wide) {
         compare32(e, CPU(target), (uint32_t)f->pc);
         jump_back(e, 0x75, other); /* jne */
@@ -110,8 +99,6 @@ static void by_jump(struct layout *l, struct bt_frag *f, bool wide)
     }
     jump_back(e, 0x75, other);
     unpack_flags(l);
-    emit_load(e, RDX, CPU_SPILL(SPILL_RDX));
-    mark(l, FIX_RAX);
 }
 
 static void by_return(struct layout *l, struct bt_frag *f, bool wide)
@@ -119,17 +106,17 @@ static void by_return(struct layout *l, struct bt_frag *f, bool wide)
     struct emit *e = l->e;
     const uint8_t *other = e->p;
 
-    mark(l, FIX_RCX);
+    mark(l, bt_spilled[BT_BY_RETURN]);
     emit_jmp(e, e->bt->miss[BT_BY_RETURN]);
     f->entry[BT_BY_RETURN] = emit_off(e);
     emit_load(e, RCX, CPU(target));
     if (wide) {
         emit_save(e, RAX, CPU_SPILL(SPILL_RAX));
-        mark(l, FIX_RCX | FIX_RAX);
+        mark(l, bt_spilled[BT_BY_RETURN] | FIX_RAX);
         emit_imm(e, RAX, 1 - f->pc);
         emit_add(e, RCX, RAX);
         emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
-        mark(l, FIX_RCX);
+        mark(l, bt_spilled[BT_BY_RETURN]);
     } else {
         emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x89); /* lea rcx, [rcx+v] */
         emit32(e, (uint32_t)(1 - f->pc));
@@ -149,19 +136,31 @@ void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way)
         by_jump(&l, f, wide);
     else
         by_return(&l, f, wide);
-    emit_load(e, scratch[way], CPU_SPILL(spills[way]));
-    t->size = (uint8_t)(e->p - l.begin);
+    t->size = (uint8_t)(e->p - l.begin) + RELOAD;
     t->lead = (uint8_t)(f->entry[way] - (uint32_t)(l.begin - e->bt->rw));
 }
 
 /* The host predicts an indirect jump by where the ones before it went, and of
  * that it seems to keep few bits: entries that are alike in the lowest four are
  * confused (measured on Zen 3). So they take turns. */
-uint32_t bt_entry_pad(struct bt *bt, uint32_t off, enum bt_way way)
+static void pad(struct emit *e, enum bt_way way, uint32_t before)
 {
-    const uint32_t lead = way == BT_BY_JUMP ? 8 : 5; /* bt_entry.lead */
+    const uint32_t lead = before + (way == BT_BY_JUMP ? 8 : 5); /* bt_entry's */
 
-    return (2 * bt->nentries[way]++ - (off + lead)) & 15;
+    e->p += (2 * e->bt->nentries[way]++ - (emit_off(e) + lead)) & 15;
+}
+
+void emit_head(struct emit *e, struct bt_frag *f, enum bt_way way)
+{
+    uint8_t *around;
+
+    pad(e, way, RELOAD + 2);
+    f->body = emit_off(e);
+    emit_spilled(e, 0x89, bt_spilled[way]);
+    emit8(e, 0xeb), around = e->p, emit8(e, 0);
+    emit_entry(e, f, way);
+    emit_here(e, around);
+    e->late = bt_spilled[way];
 }
 
 #define ENTRY_STUBS 5
@@ -175,8 +174,9 @@ void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way)
         bt->stub_owner[bt->stubs / BT_STUB + k] =
             (uint32_t)(f - bt->frags) | BT_OWNER_FRAG;
     e.p = bt->rw + bt->stubs;
-    e.p += bt_entry_pad(bt, emit_off(&e), way);
+    pad(&e, way, 0);
     emit_entry(&e, f, way);
+    emit_spilled(&e, 0x8b, bt_spilled[way]);
     emit_jmp(&e, f->body);
     assert(emit_off(&e) <= bt->stubs + ENTRY_STUBS * BT_STUB);
 }

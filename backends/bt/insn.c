@@ -140,6 +140,7 @@ enum emitted emit_step(struct emit *e, const struct unit_insn *i)
 {
     uint32_t n = emit_exit_new(e, BT_EXIT_STEP, i->pc, i->pc + i->x.len);
 
+    emit_settle(e);
     e->bt->exits[n].len = i->x.len;
     emit_leave(e, n);
     return EMIT_END;
@@ -248,6 +249,14 @@ static enum emitted emit_lea(struct emit *e, const struct unit_insn *i)
     return EMIT_NEXT;
 }
 
+static bool uses_rsp(const struct x86_insn *x)
+{
+    for (unsigned k = 0; k < x->nops; k++)
+        if (x->opnd[k].kind == OPND_REG && x->opnd[k].reg == RSP)
+            return true;
+    return x->has_mem && x->mem.base == RSP;
+}
+
 static enum emitted emit_push(struct emit *e, const struct unit_insn *i)
 {
     const struct x86_insn *x = &i->x;
@@ -269,12 +278,11 @@ static enum emitted emit_push(struct emit *e, const struct unit_insn *i)
         emit_mark(e, e->insn, FIX_RAX);
         emit_stack(e, 0x89, RAX, -8);
         emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
-        emit_mark(e, e->insn, 0);
         break;
     default:
         return emit_step(e, i);
     }
-    emit_rsp(e, -8);
+    e->rsp -= 8;
     return EMIT_NEXT;
 }
 
@@ -285,11 +293,8 @@ static enum emitted emit_pop(struct emit *e, const struct unit_insn *i)
     if (x->opsize != 8 || x->opnd[0].kind != OPND_REG)
         return emit_step(e, i);
     emit_stack(e, 0x8b, x->opnd[0].reg, 0);
-    if (x->opnd[0].reg == RSP)
-        return EMIT_NEXT;
-    emit_mark(e, e->insn + 1, FIX_RSP_P8);
-    emit_rsp(e, 8);
-    emit_mark(e, e->insn + 1, 0);
+    if (x->opnd[0].reg != RSP)
+        e->rsp += 8;
     return EMIT_NEXT;
 }
 
@@ -358,6 +363,7 @@ static bool emit_simulated(struct emit *e, const struct unit_insn *i)
         x->mem.addr32 || x->mem.seg == FS || x->mem.seg == GS ||
         bt->nstores >= BT_STORES_MAX)
         return false;
+    emit_settle(e);
     s = &bt->stores[bt->nstores];
     *s = (struct bt_store){.mem = x->mem, .size = x->opnd[0].size};
     s->reg = x->opnd[1].kind == OPND_REG ? x->opnd[1].reg : X86_NOREG;
@@ -371,12 +377,88 @@ static bool emit_simulated(struct emit *e, const struct unit_insn *i)
     return true;
 }
 
+/* ---- What is left for later ---------------------------------------------- */
+
+static bool is_register(ZydisRegister zydis, unsigned reg)
+{
+    return ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
+                                            zydis) ==
+           (ZydisRegister)(ZYDIS_REGISTER_RAX + reg);
+}
+
+enum use { USE_NONE, USE_SET, USE_READ };
+
+/* What it does with a register: USE_SET overwrites all of it. */
+static enum use use_of(const struct x86_insn *x, unsigned reg)
+{
+    enum use use = USE_NONE;
+
+    for (unsigned k = 0; k < x->zi.operand_count; k++) {
+        const ZydisDecodedOperand *z = &x->zops[k];
+
+        if (z->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            (is_register(z->mem.base, reg) || is_register(z->mem.index, reg)))
+            return USE_READ;
+        if (z->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+            !is_register(z->reg.value, reg))
+            continue;
+        if (z->actions != ZYDIS_OPERAND_ACTION_WRITE || z->size < 32)
+            return USE_READ;
+        use = USE_SET;
+    }
+    return use;
+}
+
+/* Can it run while something is left? */
+static bool is_patient(const struct x86_insn *x)
+{
+    switch (x->op) {
+    case ZYDIS_MNEMONIC_PUSH:
+        return !x->has_mem;
+    case ZYDIS_MNEMONIC_POP:
+    case ZYDIS_MNEMONIC_LEA:
+    case ZYDIS_MNEMONIC_NOP:
+    case ZYDIS_MNEMONIC_RET:
+        return true;
+    }
+    /* Where x86_decode() knows better, Zydis' operands are wrong. */
+    return is_plain(x) && x->op == x->zi.mnemonic;
+}
+
+/* Do now what it needs. Returns which registers need not be loaded behind it.
+ */
+static unsigned settle_for(struct emit *e, const struct x86_insn *x)
+{
+    static const uint8_t regs[] = {RAX, RCX, RDX};
+    unsigned read = 0, set = 0;
+
+    if (!is_patient(x)) {
+        if (x->op == ZYDIS_MNEMONIC_CALL && x->opnd[0].kind == OPND_IMM)
+            emit_reload(e, e->late); /* it moves RSP itself */
+        else
+            emit_settle(e);
+        return 0;
+    }
+    for (unsigned k = 0; e->late && k < sizeof(regs); k++) {
+        enum use use = use_of(x, regs[k]);
+
+        read |= use == USE_READ ? 1u << k : 0;
+        set |= use == USE_SET ? 1u << k : 0;
+    }
+    emit_reload(e, read);
+    if (e->rsp && uses_rsp(x)) {
+        emit_rsp(e, 0);
+        emit_mark(e, e->insn, 0);
+    }
+    return set;
+}
+
 static bool is_nop(const struct x86_insn *x)
 {
     return x->op == ZYDIS_MNEMONIC_NOP;
 }
 
-enum emitted emit_insn(struct emit *e, const struct unit_insn *i)
+static enum emitted emit_one(struct emit *e, const struct unit_insn *i)
 {
     const struct x86_insn *x = &i->x;
     enum emitted how;
@@ -406,4 +488,13 @@ enum emitted emit_insn(struct emit *e, const struct unit_insn *i)
     if (!is_plain(x) || (writes_rsp_partly(x) && x->opnd[0].size < 8))
         return emit_step(e, i);
     return emit_copy(e, i) ? EMIT_NEXT : emit_step(e, i);
+}
+
+enum emitted emit_insn(struct emit *e, const struct unit_insn *i)
+{
+    unsigned set = settle_for(e, &i->x);
+    enum emitted how = emit_one(e, i);
+
+    e->late &= ~set;
+    return how;
 }

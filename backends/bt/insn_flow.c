@@ -24,18 +24,16 @@ static void emit_push_return(struct emit *e, uint64_t to, bool rax_free)
 
 static void emit_return(struct emit *e, unsigned pop)
 {
-    emit_save(e, RCX, CPU_SPILL(SPILL_RCX));
+    const unsigned spilled = bt_spilled[BT_BY_RETURN];
+
+    emit_reload(e, ~spilled);
+    emit_spilled(e, 0x89, spilled & ~e->late);
+    e->late = spilled;
+    emit_mark(e, e->insn, 0);
     emit_stack(e, 0x8b, RCX, 0);
-    emit_mark(e, e->insn, FIX_RCX);
     emit_save(e, RCX, CPU(target));
-    if (pop) {
-        /* lea rsp, [rsp + disp32] */
-        emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0xa4), emit8(e, 0x24);
-        emit32(e, 8 + pop);
-    } else {
-        emit_rsp(e, 8);
-    }
-    emit_mark(e, e->insn, FIX_RCX | FIX_TARGET);
+    emit_rsp(e, 8 + (int)pop);
+    emit_mark(e, e->insn, FIX_TARGET);
     emit_table_jump(e, BT_BY_RETURN);
 }
 
@@ -59,6 +57,8 @@ static enum emitted emit_indirect(struct emit *e, const struct unit_insn *i,
     if (call)
         emit_push_return(e, i->pc + x->len, true);
     emit_mark(e, e->insn, FIX_RAX | FIX_TARGET);
+    emit_save(e, RDX, CPU_SPILL(SPILL_RDX));
+    emit_mark(e, e->insn, FIX_RAX | FIX_RDX | FIX_TARGET);
     emit_table_jump(e, BT_BY_JUMP);
     return EMIT_END;
 }
@@ -74,7 +74,7 @@ static enum emitted emit_call(struct emit *e, const struct unit_insn *i)
         return emit_indirect(e, i, true);
     }
     emit_push_return(e, i->pc + x->len, false);
-    emit_mark(e, e->insn, FIX_RSP_P8);
+    emit_mark_rsp(e, e->insn, 0, 8);
     emit_branch(e, -1, i->pc, (uint64_t)x->opnd[0].imm);
     return EMIT_END;
 }

@@ -59,8 +59,7 @@ static void emit_pushf(struct emit *e)
     emit_mark(e, e->insn, FIX_RCX);
     emit_stack(e, 0x89, RCX, -8);
     emit_load(e, RCX, CPU_SPILL(SPILL_RCX));
-    emit_mark(e, e->insn, 0);
-    emit_rsp(e, -8);
+    e->rsp -= 8;
 }
 
 /* Anything but arithmetic flags, DF and IF goes the long way, as does turning
@@ -107,14 +106,12 @@ static void emit_popf(struct emit *e, const struct unit_insn *i)
     emit8(e, 0x81), emit8(e, 0xe1); /* and ecx, IF */
     emit32(e, FL_IF);
     emit_save(e, RCX, CPU(vif));
-    emit_mark(e, e->insn + 1, FIX_RCX | FIX_RSP | FIX_POPF);
+    emit_mark_rsp(e, e->insn + 1, FIX_RCX | FIX_RSP | FIX_POPF, 8);
     emit8(e, 0x9d); /* popfq: IF itself stays as it is at CPL 3 */
     emit_load(e, RSP, CPU_SPILL(SPILL_RSP));
-    emit_mark(e, e->insn + 1, FIX_RCX | FIX_RSP_P8);
+    e->rsp += 8;
+    emit_mark(e, e->insn + 1, FIX_RCX);
     emit_load(e, RCX, CPU_SPILL(SPILL_RCX));
-    emit_mark(e, e->insn + 1, FIX_RSP_P8);
-    emit_rsp(e, 8);
-    emit_mark(e, e->insn + 1, 0);
 }
 
 /* ---- CR8

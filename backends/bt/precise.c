@@ -17,7 +17,7 @@ static uint64_t stacked_flags(const struct bt_cpu *cpu, unsigned n)
     return cpu->flag_stack[8 - n] & BT_ARITH_FLAGS;
 }
 
-static void fix_registers(struct bt_cpu *cpu, unsigned fix)
+void bt_unspill(struct bt_cpu *cpu, unsigned fix)
 {
     static const uint8_t regs[SPILLS] = {RAX, RCX, RDX, RSP};
 
@@ -30,14 +30,8 @@ static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
 {
     const uint64_t rax = cpu->gpr[RAX], rcx = cpu->gpr[RCX];
 
-    fix_registers(cpu, fix);
+    bt_unspill(cpu, fix);
     switch (fix & FIX_MORE) {
-    case FIX_RSP_P8:
-        cpu->gpr[RSP] += 8;
-        break;
-    case FIX_RSP_M8:
-        cpu->gpr[RSP] -= 8;
-        break;
     case FIX_RDI:
         cpu->gpr[RDI] -= SHADOW_DELTA;
         break;
@@ -57,7 +51,6 @@ static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
         cpu->rip = f->taken;
         break;
     case FIX_POPF:
-        cpu->gpr[RSP] += 8;
         cpu->rflags = stacked_flags(cpu, 2);
         break;
     case FIX_FLSTK:
@@ -66,14 +59,14 @@ static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
     }
 }
 
-/* In an indirect entry, at this offset. */
+/* In an indirect entry, at this offset, or in a jump around it. */
 static void in_entry(struct bt *bt, const struct bt_frag *f, uint32_t off)
 {
     uint32_t begin;
     const struct bt_entry *t = bt_entry_at(bt, f, off, &begin);
     unsigned k = t ? t->nmarks : 0;
 
-    bt->cpu->rip = bt->cpu->target;
+    bt->cpu->rip = t ? bt->cpu->target : f->pc;
     while (k > 1 && begin + t->marks[k - 1].at > off)
         k--;
     if (k)
@@ -86,7 +79,7 @@ static void in_code(struct bt *bt, uint32_t off)
     const struct bt_map *m = &bt->maps[f->map];
     unsigned k = f->nmap;
 
-    if (off < f->body) {
+    if (off < f->inner) {
         in_entry(bt, f, off);
         return;
     }
@@ -96,6 +89,7 @@ static void in_code(struct bt *bt, uint32_t off)
     bt->cpu->rip = f->pc + f->off[m->insn];
     bt->s.int_shadow = m->insn < 64 && f->sti >> m->insn & 1;
     fix_more(bt->cpu, f, m->fix);
+    bt->cpu->gpr[RSP] += (uint64_t)m->rsp;
 }
 
 static void in_stub(struct bt *bt, uint32_t off)
@@ -113,8 +107,7 @@ static void in_stub(struct bt *bt, uint32_t off)
 
 static void missing(struct bt_cpu *cpu, enum bt_way way)
 {
-    fix_more(cpu, NULL,
-             (way == BT_BY_JUMP ? FIX_RAX | FIX_RDX : FIX_RCX) | FIX_TARGET);
+    fix_more(cpu, NULL, bt_spilled[way] | FIX_TARGET);
 }
 
 /* In the code that all share. */

@@ -5,6 +5,11 @@
 
 void emit_mark(struct emit *e, unsigned insn, unsigned fix)
 {
+    emit_mark_rsp(e, insn, fix, e->rsp);
+}
+
+void emit_mark_rsp(struct emit *e, unsigned insn, unsigned fix, int rsp)
+{
     struct bt *bt = e->bt;
     struct bt_frag *f = e->f;
     struct bt_map *m = &bt->maps[f->map + f->nmap];
@@ -15,7 +20,26 @@ void emit_mark(struct emit *e, unsigned insn, unsigned fix)
         f->nmap++;
         bt->nmaps++;
     }
-    *m = (struct bt_map){emit_off(e), (uint8_t)insn, (uint8_t)fix};
+    *m = (struct bt_map){emit_off(e), (uint8_t)insn, (uint8_t)(fix | e->late),
+                         (int16_t)rsp};
+}
+
+void emit_reload(struct emit *e, unsigned which)
+{
+    if (!(e->late & which))
+        return;
+    emit_spilled(e, 0x8b, e->late & which);
+    e->late &= ~which;
+    emit_mark(e, e->insn, 0);
+}
+
+void emit_settle(struct emit *e)
+{
+    emit_reload(e, e->late);
+    if (!e->rsp)
+        return;
+    emit_rsp(e, 0);
+    emit_mark(e, e->insn, 0);
 }
 
 uint32_t emit_exit_new(struct emit *e, enum bt_exit_kind kind, gva_t pc,

@@ -140,13 +140,11 @@ static void begin_unit(struct emit *e, enum bt_way way)
     if (way == BT_DIRECTLY && (e->mode == BT_KERNEL || f->page2 == BT_NO_PAGE))
         elide_jump(bt, f->pc, e->mode);
     bt->tail = 0;
-    if (way != BT_DIRECTLY)
-        bt->code += bt_entry_pad(bt, bt->code, way);
-    f->begin = bt->code;
+    f->begin = f->body = bt->code;
     e->p = bt->rw + bt->code;
     if (way != BT_DIRECTLY)
-        emit_entry(e, f, way);
-    f->body = emit_off(e);
+        emit_head(e, f, way);
+    f->inner = emit_off(e);
 }
 
 static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit,
@@ -177,8 +175,10 @@ static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit,
     f->off[f->n] = (uint8_t)(i.pc - pc);
     if (!f->n)
         return 0;
-    if (how == EMIT_NEXT)
+    if (how == EMIT_NEXT) {
         emit_mark(e, e->insn, 0);
+        emit_settle(e);
+    }
     /* Room for the jump that bt_frag_kill() may put there. */
     while (emit_off(e) - f->body < 5)
         emit8(e, 0x90);
