@@ -218,6 +218,13 @@ struct bt_last {
 };
 #define BT_LAST 8
 
+/* What saves the registers and calls a function. Cache offsets: where it begins,
+ * where it has saved everything, its end. */
+struct bt_stub {
+    uint32_t begin, saved, end;
+};
+enum bt_callout { BT_CALLOUT_ANY, BT_CALLOUT_MODE, BT_CALLOUTS };
+
 struct bt {
     struct vm vm;
     struct x86_state s; /* all but what bt_cpu holds */
@@ -246,9 +253,8 @@ struct bt {
     uint32_t tail_exit; /* that jump's exit */
     struct bt_table tables[BT_MODES][BT_WAYS];
     struct bt_entry entries[BT_WAYS][2]; /* [1]: the address has 64 bits */
-    /* Cache offsets: the callout, where it has saved everything, its end, the
-     * end of all stubs that are never flushed. */
-    uint32_t callout, saved, callout_end, fixed;
+    struct bt_stub callouts[BT_CALLOUTS];
+    uint32_t fixed; /* cache offset: the end of all that is never flushed */
     uint32_t miss[BT_WAYS]; /* cache offsets: where empty table entries lead */
     bool traced;            /* the last emulation wrote to a page table */
     enum bt_way missed;     /* the exit was BT_EXIT_MISS, or BT_DIRECTLY */
@@ -332,6 +338,8 @@ const struct bt_entry *bt_entry_at(const struct bt *bt, const struct bt_frag *f,
 /* From the cache, with the guest's registers in cpu->gpr and flags in
  * cpu->rflags: where to go on, or 0 to leave host_enter(). */
 uint64_t bt_callout(struct bt_cpu *cpu);
+/* The same for SYSCALL and SYSRET, which are frequent. */
+uint64_t bt_change_mode(struct bt_cpu *cpu);
 /* SYSCALL as the CPU does it, if it is enabled; the next instruction is at
  * next. */
 bool bt_enter_kernel(struct bt *bt, uint64_t next);

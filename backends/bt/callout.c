@@ -89,16 +89,24 @@ bool bt_user_whole(struct bt *bt, const struct bt_frag *f)
            r.gpa == f->page2;
 }
 
+/* The fragment at pc if the table of jumps has it, or NULL. The table is only
+ * as old as the mappings. */
+static struct bt_frag *in_table(struct bt *bt, gva_t pc)
+{
+    const struct bt_table *t = &bt->tables[bt_mode(bt)][BT_BY_JUMP];
+    struct bt_frag *f = &bt->frags[t->frags[pc & 0xffff]];
+
+    return f->pc == pc && f->n && !f->dead ? f : NULL;
+}
+
 static struct bt_frag *known(struct bt *bt, gva_t pc)
 {
     enum bt_mode mode = bt_mode(bt);
     struct walk_regs regs;
     struct walk_result r;
-    struct bt_frag *f =
-        &bt->frags[bt->tables[mode][BT_BY_JUMP].frags[pc & 0xffff]];
+    struct bt_frag *f = in_table(bt, pc);
 
-    /* The table is only as old as the mappings. */
-    if (f->pc == pc && f->n && !f->dead)
+    if (f)
         return f;
     if (mode == BT_KERNEL)
         return bt_find(bt, pc, mode, 0);
@@ -108,15 +116,6 @@ static struct bt_frag *known(struct bt *bt, gva_t pc)
         return NULL;
     f = bt_find(bt, pc, mode, r.gpa & ~0xfffull);
     return f && bt_user_whole(bt, f) ? f : NULL;
-}
-
-/* known() is fast for what is in the table. */
-static void remember(struct bt *bt, struct bt_frag *f)
-{
-    const struct bt_table *t = &bt->tables[f->mode][BT_BY_JUMP];
-
-    if (&bt->frags[t->frags[f->pc & 0xffff]] != f)
-        bt_table_set(bt, f, BT_BY_JUMP);
 }
 
 static uint64_t jump(struct bt *bt, struct bt_exit *e)
@@ -241,8 +240,13 @@ void bt_native(const struct bt *bt, uint64_t *rflags, uint64_t *fs,
     }
 }
 
+static void write_fs_base(uint64_t fs)
+{
+    __asm__ volatile("wrfsbase %0" ::"r"(fs));
+}
+
 /* The mode has changed: straight on in the cache, if nothing is in the way. */
-static uint64_t change_mode(struct bt *bt)
+static uint64_t go_on(struct bt *bt)
 {
     struct bt_cpu *cpu = bt->cpu;
     struct bt_frag *f;
@@ -251,14 +255,39 @@ static uint64_t change_mode(struct bt *bt)
     if ((bt->cpl == 3 && !bt->opt.user_translate) || bt->s.cr0 & CR0_TS ||
         cpu->sys_flags & FL_TF || (cpu->vif && cpu->attention) || bt->flush)
         return 0;
-    f = known(bt, cpu->rip);
-    if (!f || !bt_cache_room(bt))
-        return 0;
-    remember(bt, f);
     bt_native(bt, &cpu->rflags, &fs, &gs); /* GS base is that of both modes */
-    if (bt->cpl == 3 || !f->swaps)
-        __asm__ volatile("wrfsbase %0" ::"r"(fs));
+    /* It waits for what comes before it: let that be little. */
+    if (bt->cpl == 3)
+        write_fs_base(fs);
+    f = in_table(bt, cpu->rip);
+    if (!f) {
+        f = known(bt, cpu->rip);
+        if (!f || !bt_cache_room(bt))
+            return 0;
+        bt_table_set(bt, f, BT_BY_JUMP);
+    }
+    if (bt->cpl != 3 && !f->swaps)
+        write_fs_base(fs);
     return bt_host(f->body);
+}
+
+static void note_user_flags(struct bt_cpu *cpu)
+{
+    cpu->sys_flags =
+        (cpu->sys_flags & ~BT_USER_FLAGS) | (cpu->rflags & BT_USER_FLAGS);
+}
+
+uint64_t bt_change_mode(struct bt_cpu *cpu)
+{
+    struct bt *bt = cpu->bt;
+    const struct bt_exit *e = &bt->exits[cpu->exit];
+
+    cpu->rip = e->pc;
+    if (bt->cpl == 3) {
+        note_user_flags(cpu);
+        return bt_enter_kernel(bt, e->target) ? go_on(bt) : 0;
+    }
+    return leave_kernel(bt) ? go_on(bt) : 0;
 }
 
 uint64_t bt_callout(struct bt_cpu *cpu)
@@ -267,8 +296,7 @@ uint64_t bt_callout(struct bt_cpu *cpu)
     struct bt_exit *e = &bt->exits[cpu->exit];
 
     if (bt->cpl == 3)
-        cpu->sys_flags =
-            (cpu->sys_flags & ~BT_USER_FLAGS) | (cpu->rflags & BT_USER_FLAGS);
+        note_user_flags(cpu);
     switch (e->kind) {
     case BT_EXIT_JUMP:
         return jump(bt, e);
@@ -279,12 +307,6 @@ uint64_t bt_callout(struct bt_cpu *cpu)
     case BT_EXIT_IRQ:
         cpu->rip = e->target;
         return 0;
-    case BT_EXIT_SYSCALL:
-        cpu->rip = e->pc;
-        return bt_enter_kernel(bt, e->target) ? change_mode(bt) : 0;
-    case BT_EXIT_SYSRET:
-        cpu->rip = e->pc;
-        return leave_kernel(bt) ? change_mode(bt) : 0;
     default:
         cpu->rip = e->pc;
         return 0;

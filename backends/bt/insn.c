@@ -249,12 +249,14 @@ static enum emitted emit_lea(struct emit *e, const struct unit_insn *i)
     return EMIT_NEXT;
 }
 
+/* As an operand. */
 static bool uses_rsp(const struct x86_insn *x)
 {
     for (unsigned k = 0; k < x->nops; k++)
-        if (x->opnd[k].kind == OPND_REG && x->opnd[k].reg == RSP)
+        if ((x->opnd[k].kind == OPND_REG && x->opnd[k].reg == RSP) ||
+            (x->opnd[k].kind == OPND_MEM && x->mem.base == RSP))
             return true;
-    return x->has_mem && x->mem.base == RSP;
+    return false;
 }
 
 static enum emitted emit_push(struct emit *e, const struct unit_insn *i)
@@ -414,7 +416,7 @@ static bool is_patient(const struct x86_insn *x)
 {
     switch (x->op) {
     case ZYDIS_MNEMONIC_PUSH:
-        return !x->has_mem;
+        return x->opnd[0].kind != OPND_MEM;
     case ZYDIS_MNEMONIC_POP:
     case ZYDIS_MNEMONIC_LEA:
     case ZYDIS_MNEMONIC_NOP:

@@ -138,8 +138,9 @@ void bt_precise(struct bt *bt)
     bool cache = rip - BT_CACHE < BT_CACHE_SIZE;
 
     /* On the way back from a callout all is in place but the registers. */
-    if (cache && off >= bt->saved && off < bt->callout_end)
-        return;
+    for (unsigned k = 0; k < BT_CALLOUTS; k++)
+        if (cache && off >= bt->callouts[k].saved && off < bt->callouts[k].end)
+            return;
     memcpy(cpu->gpr, cpu->host.regs.gpr, sizeof(cpu->gpr));
     cpu->rflags = cpu->host.regs.rflags;
     bt->s.int_shadow = 0;

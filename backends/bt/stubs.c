@@ -60,8 +60,11 @@ uint32_t emit_exit_new(struct emit *e, enum bt_exit_kind kind, gva_t pc,
 
 void emit_leave(struct emit *e, uint32_t exit)
 {
+    unsigned kind = e->bt->exits[exit].kind;
+    bool mode = kind == BT_EXIT_SYSCALL || kind == BT_EXIT_SYSRET;
+
     emit_set32(e, CPU(exit), exit);
-    emit_jmp(e, e->bt->callout);
+    emit_jmp(e, e->bt->callouts[mode ? BT_CALLOUT_MODE : BT_CALLOUT_ANY].begin);
 }
 
 uint32_t emit_leave_stub(struct emit *e, uint32_t exit)
@@ -137,22 +140,23 @@ static void emit_load_flags(struct emit *e)
     emit_here(e, done);
 }
 
-/* Save the guest's registers, call bt_callout(), go where it says. */
-static void emit_callout(struct bt *bt, struct emit *e)
+/* Save the guest's registers, call the function, go where it says. */
+static void emit_callout(struct emit *e, struct bt_stub *stub,
+                         uint64_t (*function)(struct bt_cpu *))
 {
     uint32_t zero, kicked;
 
-    bt->callout = emit_off(e);
+    stub->begin = emit_off(e);
     for (unsigned r = 0; r < 16; r++)
         emit_save(e, r, CPU_GPR(r));
     emit_set8(e, CPU(host.in_guest), 0);
-    bt->saved = emit_off(e);
-    emit_lea_cpu(e, RSP, CPU(stack) + sizeof(bt->cpu->stack));
+    stub->saved = emit_off(e);
+    emit_lea_cpu(e, RSP, CPU(stack) + sizeof(e->bt->cpu->stack));
     emit8(e, 0x9c);                                              /* pushfq */
     emit8(e, 0x8f), emit8(e, 0x05), emit_rip(e, CPU(rflags), 0); /* pop */
     emit8(e, 0xfc);                                              /* cld */
     emit_lea_cpu(e, RDI, BT_ARENA);
-    emit_imm(e, RAX, (uintptr_t)bt_callout);
+    emit_imm(e, RAX, (uintptr_t)function);
     emit8(e, 0xff), emit8(e, 0xd0); /* call rax */
     emit_save(e, RAX, CPU(resume));
     emit8(e, 0x48), emit8(e, 0x85), emit8(e, 0xc0); /* test rax, rax */
@@ -170,14 +174,15 @@ static void emit_callout(struct bt *bt, struct emit *e)
     emit_lea_cpu(e, RDI, BT_ARENA);
     emit_imm(e, RAX, (uintptr_t)host_leave);
     emit8(e, 0xff), emit8(e, 0xe0); /* jmp rax */
-    bt->callout_end = emit_off(e);
+    stub->end = emit_off(e);
 }
 
 void bt_stubs_emit(struct bt *bt)
 {
     struct emit e = {.bt = bt, .p = bt->rw + BT_STUB};
 
-    emit_callout(bt, &e);
+    emit_callout(&e, &bt->callouts[BT_CALLOUT_ANY], bt_callout);
+    emit_callout(&e, &bt->callouts[BT_CALLOUT_MODE], bt_change_mode);
     bt->nexits = 0;
     for (unsigned way = 0; way < BT_WAYS; way++) {
         uint32_t n = emit_exit_new(&e, BT_EXIT_MISS, 0, 0);

@@ -172,12 +172,14 @@ static void child(const char *options, uint64_t turns)
     struct vm *bt = start(&backend_bt, options, turns);
     struct vm *interp = start(&backend_interp, NULL, turns);
     struct x86_state s;
+    const struct bt_stub *callout =
+        &((const struct bt *)bt)->callouts[BT_CALLOUT_ANY];
     struct vm_exit exit;
 
     shared->attention = &bt->attention;
-    shared->back = find_jump(
-        (const uint8_t *)(uintptr_t)bt_host(((struct bt *)bt)->callout),
-        (const uint8_t *)(uintptr_t)bt_host(((struct bt *)bt)->callout_end));
+    shared->back =
+        find_jump((const uint8_t *)(uintptr_t)bt_host(callout->begin),
+                  (const uint8_t *)(uintptr_t)bt_host(callout->end));
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
         _exit(NO_PTRACE);
     raise(SIGSTOP);
