@@ -17,6 +17,7 @@
 
 enum {
     KEY_BATCH = 256,
+    KEY_ROUNDS,
     KEY_PAGING,
     KEY_DETERMINISTIC,
     KEY_EVENTS,
@@ -82,8 +83,12 @@ static const struct argp_option options[] = {
      "trapmark list",
      1},
     {"samples", 'n', "N", 0,
-     "batches a row, half of them in each of two rounds (default 30; 4 when "
+     "batches a row, shared out among its rounds (default 30; 4 when "
      "deterministic)",
+     2},
+    {"rounds", KEY_ROUNDS, "N", 0,
+     "processes a row is measured in, in turn with the other rows of its "
+     "benchmark (default 2; 1 when deterministic)",
      2},
     {"batch-us", KEY_BATCH, "N", 0,
      "least duration of a batch in microseconds (default 2000)", 2},
@@ -222,6 +227,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'n':
         o->samples = number("samples", arg, 1, SAMPLES_MAX);
         break;
+    case KEY_ROUNDS:
+        o->rounds = number("rounds", arg, 1, STATS_ROUNDS_MAX);
+        break;
     case KEY_BATCH:
         o->batch_us = number("batch-us", arg, 1, 10000000);
         break;
@@ -307,6 +315,11 @@ static void check_options(struct session_options *o)
     o->request.params = &o->params;
     if (!o->samples)
         o->samples = o->deterministic ? 4 : 30;
+    if (o->rounds > o->samples)
+        cli_usage("--rounds: %u rounds need at least as many --samples, not %u",
+                  o->rounds, o->samples);
+    if (!o->rounds)
+        o->rounds = o->deterministic || o->samples < 2 ? 1 : 2;
     if (o->resume && (!o->output || !strcmp(o->output, "-")))
         cli_usage("--resume needs -o FILE: the journal is kept beside it");
     if (o->disk)

@@ -24,11 +24,33 @@ static bool dials_of(const struct report_row *row, uint64_t at[DIALS])
     return true;
 }
 
+/* Which of n samples were taken in one process. */
+static void find_rounds(const struct report_row *row, size_t n,
+                        struct stats_rounds *r)
+{
+    const json_t *sizes = json_object_get(row->json, RF_ROUNDS), *size;
+    size_t i, sum = 0;
+
+    *r = (struct stats_rounds){.n = 1, .first = {0, n}};
+    json_array_foreach(sizes, i, size)
+    {
+        sum += (size_t)json_integer_value(size);
+    }
+    if (sum != n || json_array_size(sizes) > STATS_ROUNDS_MAX)
+        return;
+    r->n = (unsigned)json_array_size(sizes);
+    json_array_foreach(sizes, i, size)
+    {
+        r->first[i + 1] = r->first[i] + (size_t)json_integer_value(size);
+    }
+}
+
 bool tradeoff_price(const struct report_row *row, struct tradeoff_price *price)
 {
     const json_t *samples, *control;
+    struct stats_rounds rounds;
     double *ratio;
-    size_t n, used = 0;
+    size_t n;
 
     if (!row || row->status != ROW_OK)
         return false;
@@ -42,15 +64,17 @@ bool tradeoff_price(const struct report_row *row, struct tradeoff_price *price)
         double s = json_number_value(json_array_get(samples, i));
         double c = json_number_value(json_array_get(control, i));
 
-        if (c > 0)
-            ratio[used++] = (s - c) / c;
+        if (c <= 0) {
+            free(ratio);
+            return false;
+        }
+        ratio[i] = (s - c) / c;
     }
-    if (used) {
-        price->median = stats_median(ratio, used);
-        stats_interval(ratio, used, 1, &price->low, &price->high);
-    }
+    find_rounds(row, n, &rounds);
+    price->median = stats_median(ratio, n);
+    stats_interval(ratio, &rounds, 1, &price->low, &price->high);
     free(ratio);
-    return used > 0;
+    return true;
 }
 
 static bool in_suite(const struct report *r, const struct report_row *row)

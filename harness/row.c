@@ -59,10 +59,10 @@ void row_add(struct row *row, struct runner_result *r)
     row->wall_s += r->wall_s;
     if (r->status != ROW_OK)
         return end_row(row, r->status, r->reason);
-    if (row->rounds && r->iterations != row->iterations)
+    if (row->rounds.n && r->iterations != row->iterations)
         return end_row(row, ROW_FAILED,
                        "a later round ran batches of another length");
-    if (row->rounds && strcmp(r->checksum, row->checksum))
+    if (row->rounds.n && strcmp(r->checksum, row->checksum))
         return end_row(row, ROW_FAILED, "a later round gave another checksum");
     append_ticks(&row->samples, row->count, r->samples, r->count);
     append_ticks(&row->control, row->count, r->control, r->count);
@@ -77,7 +77,7 @@ void row_add(struct row *row, struct runner_result *r)
         row->perf[i] += r->perf[i];
     row->have_perf = r->have_perf;
     row->perf_whole_process = r->perf_whole_process;
-    row->rounds++;
+    row->rounds.first[++row->rounds.n] = row->count;
 }
 
 static json_t *ticks_json(const uint64_t *ticks, unsigned n)
@@ -86,6 +86,16 @@ static json_t *ticks_json(const uint64_t *ticks, unsigned n)
 
     for (unsigned i = 0; i < n; i++)
         json_array_append_new(array, json_integer(ticks[i]));
+    return array;
+}
+
+static json_t *rounds_json(const struct stats_rounds *r)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < r->n; i++)
+        json_array_append_new(
+            array, json_integer((json_int_t)(r->first[i + 1] - r->first[i])));
     return array;
 }
 
@@ -120,7 +130,7 @@ static void add_timing(const struct row *row, const struct row_options *o,
         net[i] = ((double)row->samples[i] - (double)row->control[i]) /
                  row->iterations;
     }
-    stats_summarise(net, row->count, o->seed, &s);
+    stats_summarise(net, &row->rounds, o->seed, &s);
     json_object_set_new(run, RF_TICKS_PER_OP, summary_json(&s));
     result_set_real(run, RF_CONTROL_PER_OP, stats_median(control, row->count));
     if (!o->deterministic)
@@ -249,6 +259,7 @@ void row_finish(struct row *row, const struct row_options *o)
     json_object_set_new(run, RF_ITERATIONS, json_integer(row->iterations));
     add_timing(row, o, run);
     json_object_set_new(run, RF_SAMPLES, ticks_json(row->samples, row->count));
+    json_object_set_new(run, RF_ROUNDS, rounds_json(&row->rounds));
     json_object_set_new(run, RF_CONTROL, ticks_json(row->control, row->count));
     result_set_text(run, RF_CHECKSUM, row->checksum);
     if (row->have_machine)

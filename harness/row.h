@@ -4,6 +4,7 @@
 
 #include "resultfile.h"
 #include "runner.h"
+#include "stats.h"
 
 /* A line of the tables: a benchmark at one point of its grid. */
 struct row_line {
@@ -29,7 +30,7 @@ struct row {
     bool done; /* nothing more to run */
     enum row_status status;
     char reason[REASON_MAX];
-    unsigned rounds; /* that went well */
+    struct stats_rounds rounds; /* that went well */
     uint64_t iterations;
     unsigned count;
     uint64_t *samples, *control; /* of all rounds, one after the other */

@@ -68,7 +68,7 @@ static json_t *config_json(const struct session *s)
                                                         : "quick"));
     json_object_set_new(config, RF_SAMPLES, json_integer(o->samples));
     json_object_set_new(config, RF_BATCH_US, json_integer(o->batch_us));
-    json_object_set_new(config, RF_ROUNDS, json_integer(s->rounds));
+    json_object_set_new(config, RF_ROUNDS, json_integer(s->options->rounds));
     json_object_set_new(config, RF_DETERMINISTIC,
                         json_boolean(o->deterministic));
     result_set_text(config, RF_PAGING, o->request.paging);
@@ -290,13 +290,12 @@ static void run_round(struct session *s, struct row *row, unsigned kind,
                       unsigned round)
 {
     const struct session_options *o = s->options;
-    unsigned first = (o->samples + s->rounds - 1) / s->rounds;
     struct runner_job job = {
         .backend = row->column->backend,
         .bench = row->line->bench,
         .words = row->line->words,
         .image = s->image,
-        .samples = round ? o->samples - first : first,
+        .samples = (o->samples + o->rounds - 1 - round) / o->rounds,
         .batch_us = o->batch_us,
         .iters = row->iterations,
         .seed = o->seed,
@@ -312,7 +311,7 @@ static void run_round(struct session *s, struct row *row, unsigned kind,
     struct runner_result result = {.status = ROW_FAILED};
     bool life = row->line->bench->note.flags & TM_BENCH_WHOLE_LIFE;
 
-    progress_begin(s->progress, kind, row->line->label, round + 1, s->rounds);
+    progress_begin(s->progress, kind, row->line->label, round + 1, o->rounds);
     if (find_disk(s, row, &job.disk, result.reason))
         (life ? life_run : runner_run)(&job, &result);
     progress_end(s->progress, kind, result.wall_s);
@@ -323,9 +322,9 @@ static void run_round(struct session *s, struct row *row, unsigned kind,
     runner_result_free(&result);
     if (s->interrupted)
         return;
-    if (row->done && round + 1 < s->rounds)
-        progress_drop(s->progress, kind, s->rounds - round - 1);
-    if (row->done || round + 1 == s->rounds)
+    if (row->done && round + 1 < o->rounds)
+        progress_drop(s->progress, kind, o->rounds - round - 1);
+    if (row->done || round + 1 == o->rounds)
         finish_row(s, row);
 }
 
@@ -335,7 +334,7 @@ static void run_line(struct session *s, size_t line)
     size_t n = s->plan.column_count;
     struct row *rows = &s->plan.rows[line * n];
 
-    for (unsigned round = 0; round < s->rounds; round++)
+    for (unsigned round = 0; round < s->options->rounds; round++)
         for (size_t i = 0; i < n; i++) {
             size_t j = round % 2 ? n - 1 - i : i;
 
@@ -377,7 +376,7 @@ static void start_progress(struct session *s)
         names[j] = s->plan.columns[j].label;
         for (size_t i = 0; i < s->plan.line_count; i++)
             if (!s->plan.rows[i * n + j].done)
-                steps[j] += s->rounds;
+                steps[j] += s->options->rounds;
     }
     s->progress = progress_new(names, steps, s->options->verbose);
     free(names);
@@ -444,7 +443,6 @@ int session_run(struct session *s, const struct session_options *options,
     memset(s, 0, sizeof(*s));
     s->options = options;
     s->image = image;
-    s->rounds = options->deterministic || options->samples < 2 ? 1 : 2;
     if (perf_choose(&s->perf, options->events, why))
         cli_usage("%s", why);
     plan_make(&s->plan, image, &options->request);

@@ -11,6 +11,7 @@
 struct session_options {
     struct plan_request request;
     unsigned samples; /* a row, over all rounds */
+    unsigned rounds;  /* at most samples */
     uint64_t batch_us, seed;
     const char *events, *guest, *initrd, *disk, *output;
     struct grid options; /* of backends: "bt-unit", "paging-prefill", ... */
@@ -28,7 +29,6 @@ struct session {
     struct perf_set perf;
     struct host_facts host;
     json_t *file; /* the result file under construction */
-    unsigned rounds;
     bool interrupted;
     struct journal *journal; /* NULL without an output file to resume */
     char *scratch;           /* temporary directory, or NULL */

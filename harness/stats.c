@@ -62,41 +62,75 @@ static uint64_t next_random(uint64_t *state)
     return x ^ (x >> 31);
 }
 
-/* The median of a resample needs no copy of the values: with the values sorted,
- * it is enough to count how often each was drawn. */
-static double resampled_median(const double *sorted, size_t n, unsigned *drawn,
-                               uint64_t *random)
+static size_t draw(uint64_t *random, size_t n)
 {
-    size_t low = (n - 1) / 2, high = n / 2, seen = 0;
-    double a = 0;
-
-    memset(drawn, 0, n * sizeof(*drawn));
-    for (size_t i = 0; i < n; i++)
-        drawn[(uint64_t)((unsigned __int128)next_random(random) * n >> 64)]++;
-    for (size_t i = 0; i < n; i++) {
-        if (seen <= low && low < seen + drawn[i])
-            a = sorted[i];
-        if (seen <= high && high < seen + drawn[i])
-            return (a + sorted[i]) / 2;
-        seen += drawn[i];
-    }
-    return a;
+    return (size_t)((unsigned __int128)next_random(random) * n >> 64);
 }
 
-void stats_interval(const double *values, size_t n, uint64_t seed, double *low,
-                    double *high)
+/* A value and where it came from. */
+struct ranked {
+    double value;
+    size_t from;
+};
+
+static int compare_ranked(const void *a, const void *b)
 {
-    double *sorted = sorted_copy(values, n);
+    return compare(&((const struct ranked *)a)->value,
+                   &((const struct ranked *)b)->value);
+}
+
+/* As many rounds as there are, drawn with replacement, and from each as many of
+ * its values. The median needs no copy of them: with the values sorted, it is
+ * enough to count how often each was drawn. */
+static double resampled_median(const struct ranked *sorted, const size_t *rank,
+                               const struct stats_rounds *r, unsigned *drawn,
+                               uint64_t *random)
+{
+    size_t n = 0, low, high, seen = 0;
+    double a = 0;
+
+    memset(drawn, 0, r->first[r->n] * sizeof(*drawn));
+    for (unsigned i = 0; i < r->n; i++) {
+        size_t round = r->n > 1 ? draw(random, r->n) : 0;
+        size_t first = r->first[round], size = r->first[round + 1] - first;
+
+        for (size_t k = 0; k < size; k++)
+            drawn[rank[first + draw(random, size)]]++;
+        n += size;
+    }
+    low = (n - 1) / 2;
+    high = n / 2;
+    for (size_t i = 0;; i++) {
+        if (seen <= low && low < seen + drawn[i])
+            a = sorted[i].value;
+        if (seen <= high && high < seen + drawn[i])
+            return (a + sorted[i].value) / 2;
+        seen += drawn[i];
+    }
+}
+
+void stats_interval(const double *values, const struct stats_rounds *r,
+                    uint64_t seed, double *low, double *high)
+{
+    size_t n = r->first[r->n];
+    struct ranked *sorted = xcalloc(n, sizeof(*sorted));
+    size_t *rank = xcalloc(n, sizeof(*rank));
     double *medians = xcalloc(RESAMPLES, sizeof(*medians));
     unsigned *drawn = xcalloc(n, sizeof(*drawn));
 
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (struct ranked){values[i], i};
+    qsort(sorted, n, sizeof(*sorted), compare_ranked);
+    for (size_t i = 0; i < n; i++)
+        rank[sorted[i].from] = i;
     for (int i = 0; i < RESAMPLES; i++)
-        medians[i] = resampled_median(sorted, n, drawn, &seed);
+        medians[i] = resampled_median(sorted, rank, r, drawn, &seed);
     qsort(medians, RESAMPLES, sizeof(*medians), compare);
     *low = medians[RESAMPLES * 25 / 1000];
     *high = medians[RESAMPLES * 975 / 1000 - 1];
     free(drawn);
     free(medians);
+    free(rank);
     free(sorted);
 }
 
@@ -151,16 +185,18 @@ unsigned stats_modes(const double *values, size_t n,
     return groups;
 }
 
-void stats_summarise(const double *values, size_t n, uint64_t seed,
-                     struct stats_summary *s)
+void stats_summarise(const double *values, const struct stats_rounds *rounds,
+                     uint64_t seed, struct stats_summary *s)
 {
+    size_t n = rounds->first[rounds->n];
+
     s->median = stats_median(values, n);
     s->mad = stats_mad(values, n);
     s->min = values[0];
     for (size_t i = 1; i < n; i++)
         if (values[i] < s->min)
             s->min = values[i];
-    stats_interval(values, n, seed, &s->ci_low, &s->ci_high);
+    stats_interval(values, rounds, seed, &s->ci_low, &s->ci_high);
     s->modes = stats_modes(values, n, s->mode);
 }
 

@@ -26,6 +26,18 @@ load common
     expect 0
 }
 
+@test "rounds share the samples out" {
+    run trapmark run -b native -t sort,sha256 -n 8 --rounds 3 --batch-us 100 -o r.json
+    expect 0
+    jq -e '[.runs[].rounds] == [[3, 3, 2], [3, 3, 2]] and .config.rounds == 3 and
+        ([.runs[].samples | length] | unique) == [8]' r.json
+    "$BUILD/tests/validate" "$BATS_TEST_DIRNAME/../../results/schema.json" r.json
+    run trapmark run -b native -t sort -n 2 --rounds 3
+    expect 2
+    one_line
+    says "3 rounds need at least as many --samples, not 2"
+}
+
 @test "without a terminal progress is a line a row" {
     quick > /dev/null 2> err
     [ "$(grep -c '^ok ' err)" -eq 2 ]

@@ -77,7 +77,7 @@ load common
 
 @test "numbers out of range" {
     for wrong in "-n 0" "-n 257" "-n x" "-n 3x" "-n -1" "--timeout 0" \
-                 "--batch-us 0" "--seed -3" "-n 99999999999999999999"; do
+                 "--batch-us 0" "--seed -3" "-n 99999999999999999999" "--rounds 0" "--rounds 65"; do
         run trapmark run $wrong
         expect 2
         one_line

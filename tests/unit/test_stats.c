@@ -9,6 +9,8 @@
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
+static const struct stats_rounds fifty = {1, {0, 50}};
+
 static void median_of_odd_and_even(void **state)
 {
     const double odd[] = {9, 1, 5}, even[] = {4, 1, 3, 2}, one[] = {7};
@@ -35,13 +37,13 @@ static void interval_holds_the_median(void **state)
     (void)state;
     for (int i = 0; i < 50; i++)
         v[i] = 100 + (i * 37) % 50;
-    stats_interval(v, N(v), 1, &low, &high);
+    stats_interval(v, &fifty, 1, &low, &high);
     assert_true(low <= stats_median(v, N(v)));
     assert_true(high >= stats_median(v, N(v)));
     /* Of 50 values, order statistics 18 and 33 bound the median at 95 %. */
     assert_in_range((int)low, 114, 121);
     assert_in_range((int)high, 128, 135);
-    stats_interval(v, N(v), 1, &low2, &high2);
+    stats_interval(v, &fifty, 1, &low2, &high2);
     assert_float_equal(low, low2, 0);
     assert_float_equal(high, high2, 0);
 }
@@ -49,14 +51,39 @@ static void interval_holds_the_median(void **state)
 static void interval_of_equal_values_is_a_point(void **state)
 {
     const double v[] = {3, 3, 3, 3, 3};
+    const struct stats_rounds all = {1, {0, 5}}, one = {1, {0, 1}},
+                              two = {2, {0, 2, 5}};
     double low, high;
 
     (void)state;
-    stats_interval(v, N(v), 1, &low, &high);
+    stats_interval(v, &all, 1, &low, &high);
     assert_float_equal(low, 3, 0);
     assert_float_equal(high, 3, 0);
-    stats_interval(v, 1, 1, &low, &high);
+    stats_interval(v, &one, 1, &low, &high);
     assert_float_equal(low, 3, 0);
+    stats_interval(v, &two, 1, &low, &high);
+    assert_float_equal(high, 3, 0);
+}
+
+/* 48 values, most of them near 100: as good as known, were they independent.
+ * But two processes of eight had it otherwise, and any eight may have four of
+ * these. */
+static void interval_knows_of_rounds(void **state)
+{
+    const struct stats_rounds one = {1, {0, 48}};
+    struct stats_rounds eight = {.n = 8};
+    double v[48], low, high;
+
+    (void)state;
+    for (int i = 0; i < 48; i++)
+        v[i] = (i / 6 % 4 == 1 ? 200 : 100) + i % 6;
+    for (unsigned r = 0; r < 8; r++)
+        eight.first[r + 1] = 6 * (r + 1);
+    stats_interval(v, &one, 1, &low, &high);
+    assert_true(low >= 100 && high <= 105);
+    stats_interval(v, &eight, 1, &low, &high);
+    assert_true(low >= 100 && low <= 105);
+    assert_true(high >= 150);
 }
 
 static void modes_are_told_apart(void **state)
@@ -106,10 +133,11 @@ static void noise_is_relative_with_a_floor(void **state)
 static void summary_takes_the_least(void **state)
 {
     const double v[] = {5, -2, 9, 5};
+    const struct stats_rounds rounds = {2, {0, 2, 4}};
     struct stats_summary s;
 
     (void)state;
-    stats_summarise(v, N(v), 1, &s);
+    stats_summarise(v, &rounds, 1, &s);
     assert_float_equal(s.min, -2, 0);
     assert_float_equal(s.median, 5, 0);
     assert_float_equal(s.mad, 2, 0);
@@ -122,6 +150,7 @@ int main(void)
         cmocka_unit_test(mad_ignores_an_outlier),
         cmocka_unit_test(interval_holds_the_median),
         cmocka_unit_test(interval_of_equal_values_is_a_point),
+        cmocka_unit_test(interval_knows_of_rounds),
         cmocka_unit_test(modes_are_told_apart),
         cmocka_unit_test(one_mode_stays_one),
         cmocka_unit_test(noise_is_relative_with_a_floor),
