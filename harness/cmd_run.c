@@ -88,7 +88,8 @@ static const struct argp_option options[] = {
      2},
     {"rounds", KEY_ROUNDS, "N", 0,
      "processes a row is measured in, in turn with the other rows of its "
-     "benchmark (default 2; 1 when deterministic)",
+     "benchmark (default 3, or as many as get two batches each; 1 when "
+     "deterministic)",
      2},
     {"batch-us", KEY_BATCH, "N", 0,
      "least duration of a batch in microseconds (default 2000)", 2},
@@ -319,7 +320,9 @@ static void check_options(struct session_options *o)
         cli_usage("--rounds: %u rounds need at least as many --samples, not %u",
                   o->rounds, o->samples);
     if (!o->rounds)
-        o->rounds = o->deterministic || o->samples < 2 ? 1 : 2;
+        o->rounds = o->deterministic || o->samples < 4 ? 1
+                    : o->samples < 6                   ? 2
+                                                       : 3;
     if (o->resume && (!o->output || !strcmp(o->output, "-")))
         cli_usage("--resume needs -o FILE: the journal is kept beside it");
     if (o->disk)
