@@ -2,14 +2,14 @@
 #   make test-insn
 #   build/tests/insn interp SUBSTRING      only the cases with that in their name
 
-insn_OBJS = $(call obj, \
-	$(addprefix tests/insn/,main.c integer.S fpu.S refused.S ring0.S) \
+insn_CASES = $(addprefix tests/insn/,arith.S branch.S fpu.S operand.S refused.S \
+	ring0.S stack.S string.S)
+insn_OBJS  = $(call obj,tests/insn/main.c $(insn_CASES) \
 	$(addprefix tests/diff/,forms.c gen.c gen_changes.c gen_control.c gen_form.c \
 		gen_system.c stream.c))
 
 # Assembly has no generated dependencies.
-$(call obj,$(addprefix tests/insn/,integer.S fpu.S refused.S ring0.S)): \
-	tests/insn/case.inc tests/insn/insn.h
+$(call obj,$(insn_CASES)): tests/insn/case.inc tests/insn/insn.h
 
 .SECONDEXPANSION:
 $(O)/tests/insn: $$(insn_OBJS) $$(cases_OBJS)
