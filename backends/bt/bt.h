@@ -74,6 +74,7 @@ struct bt_cpu {
 
 enum bt_exit_kind {
     BT_EXIT_JUMP,    /* to `target`; may be chained at `patch` */
+    BT_EXIT_RETURN,  /* RET to RCX, for the first time; the rest is spilled */
     BT_EXIT_MISS,    /* indirect to cpu->target; the number is the way */
     BT_EXIT_STEP,    /* one instruction at `pc` for the interpreter */
     BT_EXIT_STORE,   /* the same, a plain store that keeps being emulated */
@@ -96,7 +97,8 @@ struct bt_exit {
     uint8_t len;    /* of the instruction at pc */
     bool simulated; /* BT_EXIT_STEP: because the access kept trapping */
     gva_t pc, target;
-    uint32_t patch; /* cache offset of a rel32, 0: none */
+    uint32_t patch; /* cache offset of a rel32, 0: none; BT_EXIT_RETURN: of the
+                       comparison */
     uint32_t frag;  /* number of the fragment it belongs to */
     uint64_t next;  /* BT_EXIT_STORE: host address behind it, 0: not yet */
     uint32_t store; /* number of the struct bt_store */
@@ -109,17 +111,19 @@ struct bt_exit {
 #define FIX_RCX 0x02u
 #define FIX_RDX 0x04u
 #define FIX_RSP 0x08u
-#define FIX_MORE 0xf0u   /* one of: */
-#define FIX_RDI 0x30u    /* RDI is SHADOW_DELTA too high */
-#define FIX_FLAGS 0x40u  /* arithmetic flags are packed in AX */
-#define FIX_FLAGS7 0x50u /* the same, OF already moved to bit 7 of AL */
-#define FIX_SWAP                                                               \
-    0x60u                /* SWAPGS is half done: RCX is the old kernel_gs_base \
-                          */
-#define FIX_TARGET 0x70u /* RIP is cpu->target */
-#define FIX_FLSTK 0x90u  /* flags were pushed first on flag_stack */
-#define FIX_TAKEN 0xa0u  /* RIP is the target of the branch at the end */
-#define FIX_POPF 0xb0u   /* second */
+#define FIX_MORE 0xf0u     /* one of: */
+#define FIX_RIP_RCX 0x10u  /* RIP is RCX */
+#define FIX_RIP_SUM 0x20u  /* that plus where the RET is expected to go, */
+#define FIX_RIP_SUM1 0x80u /* less 1 */
+#define FIX_RIP_RET 0xc0u  /* where the RET is expected to go */
+#define FIX_RDI 0x30u      /* RDI is SHADOW_DELTA too high */
+#define FIX_FLAGS 0x40u    /* arithmetic flags are packed in AX */
+#define FIX_FLAGS7 0x50u   /* the same, OF already moved to bit 7 of AL */
+#define FIX_SWAP 0x60u     /* RCX is the old kernel_gs_base */
+#define FIX_TARGET 0x70u   /* RIP is cpu->target */
+#define FIX_FLSTK 0x90u    /* flags were pushed first on flag_stack */
+#define FIX_TAKEN 0xa0u    /* RIP is the target of the branch at the end */
+#define FIX_POPF 0xb0u     /* second */
 
 struct bt_map {
     uint32_t off; /* in the cache: from here on */
@@ -140,7 +144,10 @@ struct bt_frag {
                                 indirect entry, */
     uint32_t inner;          /* and then the first instruction's code */
     uint32_t entry[BT_WAYS]; /* indirect entries, 0: none yet */
-    uint32_t map;              /* first entry in bt->maps */
+    uint8_t late;            /* FIX_ of what is in spill[] at `inner` */
+    uint32_t expects; /* cache offset of an imm32: where the RET at its end
+                         is expected to go */
+    uint32_t map;     /* first entry in bt->maps */
     uint16_t nmap;
     uint8_t n, mode;
     bool dead;
@@ -155,7 +162,9 @@ struct bt_frag {
 
 /* Where what is out of place in an indirect entry; these are all alike. */
 struct bt_entry {
-    uint8_t lead, size; /* bytes before the entry itself, and in all */
+    uint8_t lead;    /* bytes before the entry itself, */
+    uint8_t matched; /* to where it was the one, */
+    uint8_t size;    /* and in all */
     uint8_t nmarks;
     struct {
         uint8_t at, fix; /* from this byte on */
@@ -218,8 +227,8 @@ struct bt_last {
 };
 #define BT_LAST 8
 
-/* What saves the registers and calls a function. Cache offsets: where it begins,
- * where it has saved everything, its end. */
+/* What saves the registers and calls a function. Cache offsets: where it
+ * begins, where it has saved everything, its end. */
 struct bt_stub {
     uint32_t begin, saved, end;
 };
@@ -242,7 +251,6 @@ struct bt {
     struct bt_map *maps;
     struct bt_store *stores;
     uint32_t nfrags, nexits, nmaps, nstores;
-    uint32_t nentries[BT_WAYS]; /* that there have ever been */
     uint32_t hash[BT_HASH_SIZE];
     uint32_t *page_frags; /* by guest page number */
     uint32_t *stub_owner; /* by cache offset / BT_STUB: exit number, or
@@ -325,7 +333,14 @@ void bt_revalidate_page(struct bt *bt, gva_t va);
 /* The code that all fragments share: callout, table misses. */
 void bt_stubs_emit(struct bt *bt);
 
+/* ---- insn_flow.c --------------------------------------------------------- */
+/* Let the exit's RET expect to go to that fragment. */
+void bt_learn_return(struct bt *bt, const struct bt_exit *x,
+                     struct bt_frag *to);
+
 /* ---- entry.c ------------------------------------------------------------- */
+/* Where to enter it with what a return takes still spilled: cache offset. */
+uint32_t bt_return_to(struct bt *bt, struct bt_frag *f);
 /* FIX_ of the registers that are in spill[] on each way. */
 extern const uint8_t bt_spilled[BT_WAYS];
 /* A fragment's indirect entry, among the stubs. */

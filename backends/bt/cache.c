@@ -290,6 +290,15 @@ void bt_frag_kill(struct bt *bt, struct bt_frag *f)
         e.p = bt->rw + f->entry[way];
         emit_jmp(&e, bt->miss[way]);
     }
+    if (f->late != bt_spilled[BT_BY_RETURN])
+        return;
+    /* Where it is expected, it begins behind the entry. */
+    e.p = bt->rw + f->inner;
+    f->nmap = 1;
+    if (fits32((int64_t)f->pc)) {
+        emit_set64(&e, CPU(target), (int32_t)f->pc);
+        emit_jmp(&e, bt->miss[BT_BY_RETURN]);
+    }
 }
 
 void bt_cache_written(struct bt *bt, gpa_t gpa, uint64_t len)

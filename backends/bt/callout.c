@@ -150,6 +150,22 @@ static uint64_t miss(struct bt *bt, enum bt_way way)
     return bt_host(f->body);
 }
 
+/* A RET, for the first time. */
+static uint64_t first_return(struct bt *bt, const struct bt_exit *e)
+{
+    struct bt_cpu *cpu = bt->cpu;
+    struct bt_frag *f;
+
+    cpu->rip = cpu->gpr[RCX];
+    bt_unspill(cpu, bt_spilled[BT_BY_RETURN]);
+    f = known(bt, cpu->rip);
+    if (!f || !bt_cache_room(bt))
+        return 0;
+    if (!bt->frags[e->frag].dead)
+        bt_learn_return(bt, e, f);
+    return bt_host(f->body);
+}
+
 static uint64_t store(struct bt *bt, struct bt_exit *e)
 {
     struct bt_frag *f;
@@ -300,6 +316,8 @@ uint64_t bt_callout(struct bt_cpu *cpu)
     switch (e->kind) {
     case BT_EXIT_JUMP:
         return jump(bt, e);
+    case BT_EXIT_RETURN:
+        return first_return(bt, e);
     case BT_EXIT_MISS:
         return miss(bt, cpu->exit);
     case BT_EXIT_STORE:

@@ -22,6 +22,56 @@ static void emit_push_return(struct emit *e, uint64_t to, bool rax_free)
     emit_rsp(e, -8);
 }
 
+/* lea rcx, [rcx + disp32] */
+static void emit_add_rcx(struct emit *e, uint32_t v)
+{
+    emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x89);
+    emit32(e, v);
+}
+
+/* Most returns go where they went the first time, and then need neither the
+ * table nor an indirect jump, which the host predicts less well than its own
+ * return. Until bt_learn_return() this leaves, to learn. */
+#define EXPECT_JUMP 9   /* bytes from the comparison to the jump, */
+#define EXPECT_OTHER 14 /* to where it isn't as expected, */
+#define EXPECT_END 21   /* and to the end */
+
+static void emit_expectation(struct emit *e)
+{
+    struct bt *bt = e->bt;
+    uint32_t n = emit_exit_new(e, BT_EXIT_RETURN, 0, 0);
+    uint32_t stub = emit_leave_stub(e, n), begin = emit_off(e);
+
+    bt->exits[n].patch = begin;
+    e->f->expects = begin + EXPECT_OTHER + 3;
+    emit_jmp(e, stub); /* later: lea rcx, [rcx + 1 - pc] */
+    emit8(e, 0x90), emit8(e, 0x90);
+    emit_mark(e, e->insn, FIX_RIP_SUM1);
+    emit8(e, 0xe2), emit8(e, 5); /* loop: RCX was not 1 */
+    emit_mark(e, e->insn, FIX_RIP_RET);
+    emit_jmp(e, stub); /* later: to that unit */
+    assert(emit_off(e) == begin + EXPECT_OTHER);
+    emit_mark(e, e->insn, FIX_RIP_SUM);
+    emit_add_rcx(e, 0);
+    emit_mark(e, e->insn, FIX_RIP_RCX);
+    assert(emit_off(e) == begin + EXPECT_END);
+}
+
+void bt_learn_return(struct bt *bt, const struct bt_exit *x, struct bt_frag *to)
+{
+    struct emit e = {.bt = bt, .p = bt->rw + x->patch};
+
+    if (!fits32((int64_t)to->pc) || !fits32((int64_t)(1 - to->pc))) {
+        emit8(&e, 0xeb), emit8(&e, EXPECT_END - 2); /* by the table, always */
+        return;
+    }
+    emit_add_rcx(&e, (uint32_t)(1 - to->pc));
+    e.p = bt->rw + x->patch + EXPECT_JUMP;
+    emit_jmp(&e, bt_return_to(bt, to));
+    emit_add_rcx(&e, (uint32_t)to->pc);
+    bt->vm.events.count[EV_BT_CHAIN]++;
+}
+
 static void emit_return(struct emit *e, unsigned pop)
 {
     const unsigned spilled = bt_spilled[BT_BY_RETURN];
@@ -31,8 +81,12 @@ static void emit_return(struct emit *e, unsigned pop)
     e->late = spilled;
     emit_mark(e, e->insn, 0);
     emit_stack(e, 0x8b, RCX, 0);
-    emit_save(e, RCX, CPU(target));
     emit_rsp(e, 8 + (int)pop);
+    emit_mark(e, e->insn, FIX_RIP_RCX);
+    /* A program's pages may hold other code the next time. */
+    if (e->mode == BT_KERNEL && e->bt->opt.chain)
+        emit_expectation(e);
+    emit_save(e, RCX, CPU(target));
     emit_mark(e, e->insn, FIX_TARGET);
     emit_table_jump(e, BT_BY_RETURN);
 }

@@ -26,6 +26,15 @@ void bt_unspill(struct bt_cpu *cpu, unsigned fix)
             cpu->gpr[regs[k]] = cpu->spill[k];
 }
 
+/* Where the RET at its end is expected to go. */
+static uint64_t expected(const struct bt_cpu *cpu, const struct bt_frag *f)
+{
+    int32_t pc;
+
+    memcpy(&pc, cpu->bt->rw + f->expects, 4);
+    return (uint64_t)pc;
+}
+
 static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
 {
     const uint64_t rax = cpu->gpr[RAX], rcx = cpu->gpr[RCX];
@@ -43,6 +52,18 @@ static void fix_more(struct bt_cpu *cpu, const struct bt_frag *f, unsigned fix)
         break;
     case FIX_SWAP:
         cpu->kernel_gs_base = rcx;
+        break;
+    case FIX_RIP_RCX:
+        cpu->rip = rcx;
+        break;
+    case FIX_RIP_SUM:
+        cpu->rip = rcx + expected(cpu, f);
+        break;
+    case FIX_RIP_SUM1:
+        cpu->rip = rcx + expected(cpu, f) - 1;
+        break;
+    case FIX_RIP_RET:
+        cpu->rip = expected(cpu, f);
         break;
     case FIX_TARGET:
         cpu->rip = cpu->target;
@@ -92,41 +113,50 @@ static void in_code(struct bt *bt, uint32_t off)
     bt->cpu->gpr[RSP] += (uint64_t)m->rsp;
 }
 
+/* On the way out by this exit, the registers still as they were. */
+static void leaving(struct bt_cpu *cpu, const struct bt_exit *e)
+{
+    switch (e->kind) {
+    case BT_EXIT_RETURN:
+        fix_more(cpu, NULL, bt_spilled[BT_BY_RETURN] | FIX_RIP_RCX);
+        break;
+    case BT_EXIT_MISS:
+        fix_more(cpu, NULL, bt_spilled[cpu->exit] | FIX_TARGET);
+        break;
+    case BT_EXIT_JUMP:
+    case BT_EXIT_IRQ:
+        cpu->rip = e->target;
+        break;
+    default:
+        cpu->rip = e->pc;
+    }
+}
+
 static void in_stub(struct bt *bt, uint32_t off)
 {
     uint32_t owner = bt->stub_owner[off / BT_STUB];
     const struct bt_frag *f;
 
     if (!(owner & BT_OWNER_FRAG)) {
-        bt->cpu->rip = bt->exits[owner].target;
+        leaving(bt->cpu, &bt->exits[owner]);
         return;
     }
     f = &bt->frags[owner & ~BT_OWNER_FRAG];
     in_entry(bt, f, off);
 }
 
-static void missing(struct bt_cpu *cpu, enum bt_way way)
-{
-    fix_more(cpu, NULL, bt_spilled[way] | FIX_TARGET);
-}
-
 /* In the code that all share. */
 static void in_fixed(struct bt *bt, uint32_t off)
 {
-    struct bt_cpu *cpu = bt->cpu;
-    const struct bt_exit *e = &bt->exits[cpu->exit];
+    const struct bt_exit *e = &bt->exits[bt->cpu->exit];
+    enum bt_way way = off >= bt->miss[BT_BY_RETURN] ? BT_BY_RETURN : BT_BY_JUMP;
 
     if (off >= bt->miss[0]) {
-        missing(cpu, off >= bt->miss[BT_BY_RETURN] ? BT_BY_RETURN : BT_BY_JUMP);
+        fix_more(bt->cpu, NULL, bt_spilled[way] | FIX_TARGET);
         return;
     }
     /* Saving: nothing has changed yet. */
-    if (e->kind == BT_EXIT_MISS)
-        missing(cpu, cpu->exit);
-    else if (e->kind == BT_EXIT_JUMP || e->kind == BT_EXIT_IRQ)
-        cpu->rip = e->target;
-    else
-        cpu->rip = e->pc;
+    leaving(bt->cpu, e);
     bt->s.int_shadow = e->kind == BT_EXIT_IRQ;
 }
 

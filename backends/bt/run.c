@@ -298,6 +298,9 @@ static enum verdict left_cache(struct bt *bt)
         return e->simulated ? step_simulated(bt, e) : step(bt);
     case BT_EXIT_STORE:
         return step_simulated(bt, e);
+    case BT_EXIT_RETURN:
+        bt->missed = BT_BY_RETURN;
+        return AGAIN;
     case BT_EXIT_MISS:
         bt->missed = cpu->exit;
         return AGAIN;

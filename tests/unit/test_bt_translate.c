@@ -248,6 +248,29 @@ GUEST(patch_function, "mov $50, %ecx\n"
                       "ret\n"
                       "4:");
 
+/* A function in another page, called from three places in turn, writes to the
+ * code that it returns to, and once returns to where nobody called it. */
+GUEST(patch_return, "mov $60, %ecx\n"
+                    "1: call 3f\n"
+                    "2: mov $1, %eax\n"
+                    "add %rax, %rdx\n"
+                    "call 3f\n"
+                    "add %rax, %r8\n"
+                    "test $3, %cl\n"
+                    "jnz 5f\n"
+                    "lea 5f(%rip), %r9\n"
+                    "push %r9\n"
+                    "jmp 4f\n"
+                    ".skip 4096 - (. - guest_patch_return)\n"
+                    "3: lea (%rax, %rcx), %r10\n"
+                    "test $7, %cl\n"
+                    "jnz 4f\n"
+                    "incl 2b+1(%rip)\n"
+                    "4: ret\n"
+                    "5: add %rcx, %r10\n"
+                    "dec %ecx\n"
+                    "jnz 1b");
+
 static void test_self_modifying(void **state)
 {
     (void)state;
@@ -256,6 +279,7 @@ static void test_self_modifying(void **state)
     COMPARE(patch_function);
     assert_int_equal(expected.s.gpr[RAX], 50 * 51 / 2);
     assert_true(got.events.count[EV_BT_SMC] >= 50);
+    COMPARE(patch_return);
 }
 
 /* ---- Adaptation ---------------------------------------------------------- */
