@@ -56,6 +56,19 @@ _Static_assert(__builtin_offsetof(struct tm_net_frame, word) == TM_NET_HEADER,
 _Static_assert(sizeof(struct tm_net_frame) == TM_NET_FRAME_MAX / 8 * 8,
                "the longest frame");
 
+/* Heads a frame from the guest to the peer; the numbers are left alone. */
+static inline void tm_net_address(struct tm_net_frame *f, uint16_t command)
+{
+    static const uint8_t mac[6] = TM_NET_MAC;
+
+    for (unsigned i = 0; i < 6; i++)
+        f->to[i] = f->from[i] = mac[i];
+    f->to[5] = 2;
+    f->ethertype[0] = TM_NET_ETHERTYPE >> 8;
+    f->ethertype[1] = TM_NET_ETHERTYPE & 0xff;
+    f->command = command;
+}
+
 /* Word w of the frame with that sequence number. */
 static inline uint64_t tm_net_word(uint32_t sequence, uint32_t w)
 {

@@ -8,15 +8,8 @@ static struct tm_net_frame frame;
 /* One request over one connection. */
 static bool ask_peer(void)
 {
-    static const uint8_t mac[6] = TM_NET_MAC;
-
     memset(&frame, 0, sizeof(frame));
-    memcpy(frame.to, mac, 6);
-    memcpy(frame.from, mac, 6);
-    frame.to[5] = 2;
-    frame.ethertype[0] = TM_NET_ETHERTYPE >> 8;
-    frame.ethertype[1] = TM_NET_ETHERTYPE & 0xff;
-    frame.command = TM_NET_HTTP;
+    tm_net_address(&frame, TM_NET_HTTP);
     frame.count = 1;
     frame.length = 1 | 1 << 16;
     return sys_net_send(&frame, TM_NET_FRAME_MIN) == TM_NET_FRAME_MIN;

@@ -119,15 +119,8 @@ static char reason[96];
 
 static void prepare(uint64_t n, uint32_t flags)
 {
-    static const uint8_t mac[6] = TM_NET_MAC;
-
     memset(&frame, 0, sizeof(frame));
-    memcpy(frame.to, mac, 6);
-    memcpy(frame.from, mac, 6);
-    frame.to[5] = 2;
-    frame.ethertype[0] = TM_NET_ETHERTYPE >> 8;
-    frame.ethertype[1] = TM_NET_ETHERTYPE & 0xff;
-    frame.command = TM_NET_HTTP;
+    tm_net_address(&frame, TM_NET_HTTP);
     frame.count = (uint32_t)n;
     frame.length = WEB_CONNECTIONS | AT_ONCE << 16;
     frame.reserved = flags;
