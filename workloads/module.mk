@@ -33,7 +33,8 @@ workload_obj = $(patsubst %,$(O)/guest/u/workloads/%.o,$(1))
 workload_CFLAGS := -falign-functions=64
 workload_OBJS   := $(call workload_obj,\
 	$(addprefix compute/,$(compute_WORKLOADS) $(compute_PARTS)) \
-	$(addprefix io/,$(io_WORKLOADS) blkload blkread blkwrite netload ticker) \
+	$(addprefix io/,$(io_WORKLOADS) blkload blkread blkwrite net_kernels netload \
+		ticker) \
 	$(addprefix mixed/,$(mixed_WORKLOADS) unit cc http web web_log) \
 	$(addprefix mixed/db/,$(db_PARTS)) \
 	$(addprefix paging/,$(paging_WORKLOADS)))
@@ -48,7 +49,7 @@ $(O)/guest/bin/json $(O)/native/json: \
 io_family = $(addprefix $(O)/guest/bin/,$(filter $(1),$(io_WORKLOADS)))
 $(call io_family,blkread-%): $(call workload_obj,io/blkread io/blkload)
 $(call io_family,blkwrite-%): $(call workload_obj,io/blkwrite io/blkload)
-$(call io_family,net-%): $(call workload_obj,io/netload)
+$(call io_family,net-%): $(call workload_obj,io/net_kernels io/netload)
 $(call io_family,timer-%): $(call workload_obj,io/ticker)
 
 $(O)/guest/bin/web-prefork $(O)/guest/bin/web-event: \

@@ -21,14 +21,7 @@ static void fail(const char *what)
 /* The frame that is sent again and again; only its number changes. */
 static void prepare(uint16_t command, uint32_t len)
 {
-    static const uint8_t mac[6] = TM_NET_MAC;
-
-    memcpy(out.to, mac, 6);
-    memcpy(out.from, mac, 6);
-    out.to[5] = 2;
-    out.ethertype[0] = TM_NET_ETHERTYPE >> 8;
-    out.ethertype[1] = TM_NET_ETHERTYPE & 0xff;
-    out.command = command;
+    tm_net_address(&out, command);
     out.sequence = out.count = out.length = 0;
     for (uint32_t w = 0; w < tm_net_words(len); w++)
         out.word[w] = tm_net_word(0, w);
@@ -98,6 +91,21 @@ static uint64_t digest(uint64_t sum, uint32_t len, uint32_t sequence)
     return mix64(sum, in.sequence);
 }
 
+/* Of the frames that receive() gets; `numbered`: what they hold depends on
+ * their number. */
+static uint64_t digest_frames(void (*receive)(uint32_t sequence, uint32_t len),
+                              uint32_t len, bool numbered)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < CHECKED && !problem; i++) {
+        memset(&in, 0, sizeof(in));
+        receive(i, len);
+        sum = digest(sum, len, numbered ? i : 0);
+    }
+    return sum;
+}
+
 /* ---- Round trips --------------------------------------------------------- */
 
 static void echo_one(uint32_t sequence, uint32_t len)
@@ -119,15 +127,8 @@ void netload_echo(uint64_t n, uint32_t len)
 
 uint64_t netload_echo_checksum(uint32_t len)
 {
-    uint64_t sum = 0;
-
     prepare(TM_NET_ECHO, len);
-    for (uint32_t i = 0; i < CHECKED && !problem; i++) {
-        memset(&in, 0, sizeof(in));
-        echo_one(i, len);
-        sum = digest(sum, len, 0);
-    }
-    return sum;
+    return digest_frames(echo_one, len, false);
 }
 
 /* ---- Out ----------------------------------------------------------------- */
@@ -177,7 +178,7 @@ static void ask(uint64_t n, uint32_t len)
     send(TM_NET_FRAME_MIN);
 }
 
-static void receive(uint32_t sequence, uint32_t len)
+static void receive_one(uint32_t sequence, uint32_t len)
 {
     if (!is_answer(sys_net_recv(&in, sizeof(in), 0), TM_NET_STREAM, len,
                    sequence) ||
@@ -189,18 +190,11 @@ void netload_in(uint64_t n, uint32_t len)
 {
     ask(n, len);
     for (uint64_t op = 0; op < n && !problem; op++)
-        receive((uint32_t)op, len);
+        receive_one((uint32_t)op, len);
 }
 
 uint64_t netload_in_checksum(uint32_t len)
 {
-    uint64_t sum = 0;
-
     ask(CHECKED, len);
-    for (uint32_t i = 0; i < CHECKED && !problem; i++) {
-        memset(&in, 0, sizeof(in));
-        receive(i, len);
-        sum = digest(sum, len, i);
-    }
-    return sum;
+    return digest_frames(receive_one, len, true);
 }

@@ -6,10 +6,10 @@
 
 static uint64_t early, punctual;
 
-void ticker_run(uint64_t n, uint64_t period_us)
+void ticker_kernel(uint64_t n)
 {
     uint64_t khz = cmdline_u64(user_cmdline, "tsc_khz", 0);
-    uint64_t period = period_us * khz / 1000, next = rdtsc_fenced();
+    uint64_t period = ticker_period_us * khz / 1000, next = rdtsc_fenced();
 
     for (uint64_t tick = 0; tick < n; tick++) {
         uint64_t now = rdtsc_fenced();
@@ -27,10 +27,10 @@ void ticker_run(uint64_t n, uint64_t period_us)
     }
 }
 
-uint64_t ticker_checksum(uint64_t period_us)
+uint64_t ticker_checksum(void)
 {
-    ticker_run(8, period_us);
-    return mix64(period_us, punctual);
+    ticker_kernel(8);
+    return mix64(ticker_period_us, punctual);
 }
 
 const char *ticker_verify(void)
