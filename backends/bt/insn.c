@@ -390,11 +390,23 @@ static bool is_register(ZydisRegister zydis, unsigned reg)
 
 enum use { USE_NONE, USE_SET, USE_READ };
 
+/* xor eax, eax: whatever was in it. */
+static bool is_zeroing(const struct x86_insn *x)
+{
+    const struct x86_opnd *a = &x->opnd[0], *b = &x->opnd[1];
+
+    return (x->op == ZYDIS_MNEMONIC_XOR || x->op == ZYDIS_MNEMONIC_SUB) &&
+           a->kind == OPND_REG && b->kind == OPND_REG && a->reg == b->reg &&
+           a->size >= 4;
+}
+
 /* What it does with a register: USE_SET overwrites all of it. */
 static enum use use_of(const struct x86_insn *x, unsigned reg)
 {
     enum use use = USE_NONE;
 
+    if (is_zeroing(x))
+        return x->opnd[0].reg == reg ? USE_SET : USE_NONE;
     for (unsigned k = 0; k < x->zi.operand_count; k++) {
         const ZydisDecodedOperand *z = &x->zops[k];
 
