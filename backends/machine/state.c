@@ -1,5 +1,6 @@
 /* Processor states the machine starts from: long mode with flat segments. */
 #include "internal.h"
+#include "../x86/walk.h"
 
 #include <string.h>
 
@@ -14,11 +15,6 @@
 #define ATTR_DATA 0x3 /* type: read, write, accessed */
 #define ATTR_TSS  0xb /* type: busy 64-bit TSS */
 #define ATTR_LDT  0x2
-
-#define PTE_P  1ull
-#define PTE_W  2ull
-#define PTE_U  4ull
-#define PTE_PS 0x80ull
 
 /* PML4, one PDPT, four page directories of 2 MiB pages: [0, 4 GiB). */
 static void state_identity_map(struct guest_ram *ram, gpa_t tables)

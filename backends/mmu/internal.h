@@ -7,17 +7,6 @@
 
 #define PAGE 4096ull
 
-/* Page-table entry bits, as in backends/x86/walk.c. */
-#define PTE_P 0x1ull
-#define PTE_W 0x2ull
-#define PTE_U 0x4ull
-#define PTE_A 0x20ull
-#define PTE_D 0x40ull
-#define PTE_PS 0x80ull
-#define PTE_G 0x100ull
-#define PTE_NX 0x8000000000000000ull
-#define PTE_PHYS (((1ull << PHYS_BITS) - 1) & ~0xfffull)
-
 #define SH_P 1u
 #define SH_W 2u
 #define SH_X 4u

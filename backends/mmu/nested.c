@@ -10,10 +10,6 @@
 #include <x86intrin.h>
 
 #define PAGE 4096ull
-#define PTE_P 0x1ull
-#define PTE_W 0x2ull
-#define PTE_U 0x4ull
-#define PTE_PS 0x80ull
 #define TABLE_MASK 0xfffffffff000ull
 
 #define GTLB_SIZE 64 /* translations of pages that hold guest tables */

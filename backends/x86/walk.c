@@ -3,20 +3,6 @@
 
 #include <errno.h>
 
-/*
- *   63  62..52   51..40     39..12     11..9  8  7   6  5   4    3    2   1  0
- *   NX  ignored  reserved   address    ign.   G  PS  D  A  PCD  PWT  U/S R/W P
- */
-#define PTE_P  0x1ull
-#define PTE_W  0x2ull
-#define PTE_U  0x4ull
-#define PTE_A  0x20ull
-#define PTE_D  0x40ull
-#define PTE_PS 0x80ull
-#define PTE_G  0x100ull
-#define PTE_NX 0x8000000000000000ull
-
-#define PHYS_MASK (((1ull << PHYS_BITS) - 1) & ~0xfffull)
 #define RESERVED  (((1ull << 52) - 1) & ~((1ull << PHYS_BITS) - 1))
 
 /* The walk exists twice; its parts are inlined in both. */
@@ -85,7 +71,7 @@ static void keep_tables(const struct walk_base *base, gva_t gva,
                         struct walk_partial p)
 {
     for (int l = first; l > leaf; l--) {
-        p.table = seen[l] & PHYS_MASK;
+        p.table = seen[l] & PTE_PHYS;
         p.level = (unsigned)l - 1;
         p.write &= (seen[l] & PTE_W) != 0;
         p.user &= (seen[l] & PTE_U) != 0;
@@ -100,8 +86,8 @@ PART int walk(const struct guest_ram *ram, const struct walk_base *base,
               const struct walk_regs *regs, gva_t gva, unsigned access,
               struct walk_result *r)
 {
-    struct walk_partial begin = {regs->cr3 & PHYS_MASK, 3, true, true, false};
-    uint64_t table = regs->cr3 & PHYS_MASK, all = PTE_W | PTE_U, pte = 0;
+    struct walk_partial begin = {regs->cr3 & PTE_PHYS, 3, true, true, false};
+    uint64_t table = regs->cr3 & PTE_PHYS, all = PTE_W | PTE_U, pte = 0;
     uint64_t *slots[4], seen[4], page;
     int level, first = 3, err;
     bool nx = false;
@@ -149,7 +135,7 @@ PART int walk(const struct guest_ram *ram, const struct walk_base *base,
         nx |= (pte & PTE_NX) != 0;
         if (level == 0 || pte & PTE_PS)
             break;
-        table = pte & PHYS_MASK;
+        table = pte & PTE_PHYS;
     }
     r->shift = 12 + 9 * (unsigned)level;
     if (!permitted(regs, access, all, nx, r)) {
@@ -157,7 +143,7 @@ PART int walk(const struct guest_ram *ram, const struct walk_base *base,
         return -EFAULT;
     }
     page = (1ull << r->shift) - 1;
-    r->gpa = (pte & PHYS_MASK & ~page) | (gva & page);
+    r->gpa = (pte & PTE_PHYS & ~page) | (gva & page);
     r->global = pte & PTE_G && regs->cr4 & CR4_PGE;
     r->dirty = pte & PTE_D || access & WALK_WRITE;
     if (access & WALK_PEEK)

@@ -12,6 +12,21 @@
 
 #define PHYS_BITS 40 /* MAXPHYADDR, as CPUID 0x80000008 says */
 
+/* A page-table entry.
+ *
+ *   63  62..52   51..40     39..12     11..9  8  7   6  5   4    3    2   1  0
+ *   NX  ignored  reserved   address    ign.   G  PS  D  A  PCD  PWT  U/S R/W P
+ */
+#define PTE_P 0x1ull
+#define PTE_W 0x2ull
+#define PTE_U 0x4ull
+#define PTE_A 0x20ull
+#define PTE_D 0x40ull
+#define PTE_PS 0x80ull
+#define PTE_G 0x100ull
+#define PTE_NX 0x8000000000000000ull
+#define PTE_PHYS (((1ull << PHYS_BITS) - 1) & ~0xfffull)
+
 /* What the tables hang on: all that decides a walk beside RAM. */
 struct walk_regs {
     uint64_t cr0, cr3, cr4, efer;

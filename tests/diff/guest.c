@@ -2,6 +2,7 @@
 #include "case.h"
 
 #include "backends/machine/machine.h"
+#include "backends/x86/walk.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,11 +18,6 @@
 #define GPA_CODE 0x200000u
 #define TSS (CASE_STACK + 0x100000) /* supervisor only */
 
-#define PTE_P 1ull
-#define PTE_W 2ull
-#define PTE_U 4ull
-#define PTE_AD 0x60ull
-#define PTE_NX (1ull << 63)
 #define CASE_STEPS 100000 /* more than any case executes */
 
 const char *guest_options, *guest_paging;
@@ -38,7 +34,7 @@ static void map_region(struct vm *vm, unsigned pt, uint64_t va, gpa_t gpa,
         (GPA_TABLES + pt * 4096ull) | PTE_P | PTE_W | PTE_U;
     for (unsigned i = 0; i < pages; i++)
         table(vm, pt)[(va >> 12 & 511) + i] =
-            (gpa + i * 4096ull) | attr | PTE_P | PTE_AD;
+            (gpa + i * 4096ull) | attr | PTE_P | PTE_A | PTE_D;
 }
 
 static void build_tables(struct vm *vm)

@@ -4,6 +4,7 @@
 #define TM_TEST_PAGING_FIXTURE_H
 
 #include "backends/machine/machine.h"
+#include "pte.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,15 +35,6 @@
 #define PD     0x502000ull
 #define PTK    0x503000ull
 #define TABLES 0x504000ull /* the test's */
-
-#define P  0x1ull
-#define W  0x2ull
-#define U  0x4ull
-#define A  0x20ull
-#define D  0x40ull
-#define PS 0x80ull
-#define G  0x100ull
-#define NX 0x8000000000000000ull
 
 /* The operations. RBX is the address, RCX a value. */
 enum stub {
@@ -121,6 +113,18 @@ struct guest {
     struct outcome *log;
     unsigned ops;
 };
+
+static uint64_t seed; /* of random_below() */
+
+static inline uint64_t random_below(uint64_t n)
+{
+    uint64_t x;
+
+    seed += 0x9e3779b97f4a7c15;
+    x = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return (x ^ x >> 31) % n;
+}
 
 static inline uint64_t *guest_word(struct guest *g, gpa_t gpa)
 {

@@ -4,6 +4,7 @@
 #define TM_SHADOW_FIXTURE_H
 
 #include "backends/mmu/shadow.h"
+#include "pte.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,14 +18,6 @@
 
 #define PAGE 4096ull
 #define RAM_SIZE (8ull << 20)
-
-#define P 1ull
-#define W 2ull
-#define U 4ull
-#define A 0x20ull
-#define D 0x40ull
-#define PS 0x80ull
-#define NX (1ull << 63)
 
 /* Guest physical: tables from ROOT on, data pages from DATA on. */
 #define ROOT 0x1000ull

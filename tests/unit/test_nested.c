@@ -1,5 +1,6 @@
 /* Nested paging: references of the two-dimensional walk, caches, A and D bits. */
 #include "backends/mmu/nested.h"
+#include "pte.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,11 +11,7 @@
 
 #include <cmocka.h>
 
-#define P  0x1ull
-#define A  0x20ull
-#define D  0x40ull
-#define PS 0x80ull
-#define PWU 7ull
+#define PWU (P | W | U)
 
 #define RAM_SIZE (16u << 20)
 #define VA 0x00007f8000345678ull

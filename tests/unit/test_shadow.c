@@ -2,8 +2,6 @@
  * that a TLB could not. */
 #include "shadow_fixture.h"
 
-#define G 0x100ull
-
 /* Pages that are looked at: two of every three of these lie in one leaf table.
  */
 #define PAGES 24

@@ -43,18 +43,6 @@ struct model {
 };
 
 static struct model m;
-static uint64_t seed;
-
-static uint64_t random_below(uint64_t n)
-{
-    uint64_t x;
-
-    seed += 0x9e3779b97f4a7c15;
-    x = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return (x ^ x >> 31) % n;
-}
-
 static gva_t page_va(unsigned page)
 {
     return BASE + (page / 4) * 0x200000ull + (page % 4) * 0x1000ull;

@@ -1,5 +1,5 @@
 /* The page walker: sizes, rights, reserved bits, accessed and dirty. */
-#include "backends/x86/walk.h"
+#include "pte.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,14 +10,6 @@
 
 #include <cmocka.h>
 
-#define P  0x1ull
-#define W  0x2ull
-#define U  0x4ull
-#define A  0x20ull
-#define D  0x40ull
-#define PS 0x80ull
-#define G  0x100ull
-#define NX 0x8000000000000000ull
 #define PWU (P | W | U)
 
 #define RAM_SIZE (2u << 20)
