@@ -31,14 +31,10 @@ static uint16_t ones(const uint8_t *p, unsigned len, uint32_t sum)
     return sum;
 }
 
-/* A segment to the peer; sums: what is added to its checksum. */
-static void send_segment(struct server *s, unsigned flags, const void *data,
-                         uint32_t len, unsigned wrong)
+/* Of a segment to the peer with len bytes of data; without the checksums. */
+static void put_headers(const struct server *s, struct inet_headers *h,
+                        unsigned flags, uint32_t len)
 {
-    uint8_t frame[TM_NET_FRAME_MAX] = {0};
-    struct inet_headers *h = (struct inet_headers *)frame;
-    uint32_t total = INET_HEADERS + len;
-
     inet_put16(h->ethertype, TM_ETHERTYPE_IP);
     h->version_ihl = 0x45;
     inet_put16(h->length, 40 + len);
@@ -51,6 +47,17 @@ static void send_segment(struct server *s, unsigned flags, const void *data,
     inet_put32(h->acknowledged, s->expected);
     h->offset = 5 << 4;
     h->flags = flags;
+}
+
+/* A segment to the peer; sums: what is added to its checksum. */
+static void send_segment(struct server *s, unsigned flags, const void *data,
+                         uint32_t len, unsigned wrong)
+{
+    uint8_t frame[TM_NET_FRAME_MAX] = {0};
+    struct inet_headers *h = (struct inet_headers *)frame;
+    uint32_t total = INET_HEADERS + len;
+
+    put_headers(s, h, flags, len);
     inet_put16(h->window, 4096);
     if (len)
         memcpy(frame + INET_HEADERS, data, len);
@@ -324,18 +331,7 @@ static void test_noise(void **state)
             ask(s, 2, 2 | 2 << 16);
         s->sequence = 0;
         h = (struct inet_headers *)frame;
-        inet_put16(h->ethertype, TM_ETHERTYPE_IP);
-        h->version_ihl = 0x45;
-        inet_put16(h->length, 40 + random % 200);
-        h->protocol = INET_TCP;
-        inet_put32(h->source, TM_GUEST_IP);
-        inet_put32(h->destination, TM_PEER_IP);
-        inet_put16(h->source_port, TM_HTTP_PORT);
-        inet_put16(h->destination_port, s->port);
-        inet_put32(h->sequence, s->sequence);
-        inet_put32(h->acknowledged, s->expected);
-        h->offset = 5 << 4;
-        h->flags = TCP_ACK;
+        put_headers(s, h, TCP_ACK, random % 200);
         for (unsigned i = 0; i < 4; i++) {
             random = random * 1664525 + 1013904223;
             frame[14 + (random >> 8) % 60] = random >> 16;
