@@ -1,18 +1,8 @@
 /* The web servers, listened in on: every segment that the guest sends is taken
  * apart by code of the test's own, and its answers with it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "workload_fixture.h"
 
 #include "backends/devices/peer_http.h"
-#include "backends/machine/machine.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define PORTS 256
 #define FIRST_PORT 49152
@@ -293,50 +283,10 @@ static void check_streams(struct tally *t)
 
 /* ---- Runs --------------------------------------------------------------- */
 
-static char result[1024];
-
-static void keep_result(void *opaque, const char *text, size_t len)
+static void boot(struct transcript *t, const char *bench)
 {
-    (void)opaque;
-    (void)len;
-    if (strstr(text, "\"tm\":\"result\""))
-        snprintf(result, sizeof(result), "%s", text);
-}
-
-static void boot(const char *bench, struct machine_result *end)
-{
-    char cmdline[128], why[REASON_MAX] = "";
-    struct machine_config c = {
-        .backend = backend_find("interp"),
-        .kernel = GUEST_DIR "/kernel.elf",
-        .initrd = GUEST_DIR "/initrd.cpio",
-        .cmdline = cmdline,
-        .deterministic = true,
-        .tsc_khz = 1000000,
-        .line = keep_result,
-    };
-    struct machine *m;
-
-    snprintf(cmdline, sizeof(cmdline), "bench=%s samples=2 iters=600", bench);
-    *result = '\0';
     last_len = 0;
-    m = machine_create(&c, why);
-    if (!m)
-        fail_msg("%s", why);
-    machine_run(m, end);
-    machine_destroy(m);
-    if (end->end != END_OK || !strstr(result, "\"status\":\"ok\""))
-        fail_msg("%s: %s %s", bench, end->why, result);
-}
-
-static uint64_t fold(uint64_t h, uint64_t v)
-{
-    const uint64_t k = 0xd6e8feb86659fd93;
-
-    h ^= v + 0x9e3779b97f4a7c15;
-    h = (h ^ h >> 32) * k;
-    h = (h ^ h >> 29) * k;
-    return h ^ h >> 32;
+    transcript_run(t, bench, 600, NULL);
 }
 
 /* What the requests of the checksum must have been answered with. */
@@ -373,48 +323,44 @@ static uint64_t checksum(void)
 }
 
 /* Warm-up and two batches of 600, and 18 for the checksum. */
-static void check_run(const char *bench, struct machine_result *end)
+static void check_run(struct transcript *run, const char *bench)
 {
     struct tally t;
-    char wanted[64];
 
-    boot(bench, end);
+    boot(run, bench);
     check_streams(&t);
     assert_int_equal(t.answers, 3 * 600 + 18);
     assert_int_equal(t.status[400], 4);
     assert_int_equal(t.status[501], 2);
     assert_int_equal(t.status[404], 2 + 3 * (600 / 64));
-    snprintf(wanted, sizeof(wanted), "\"checksum\":\"%016" PRIx64 "\"",
-             checksum());
-    if (!strstr(result, wanted))
-        fail_msg("%s: not %s: %s", bench, wanted, result);
+    assert_checksum(run, checksum());
 }
 
 /* The paper's difference between Apache on Linux and on Windows. */
 static void test_servers(void **state)
 {
-    struct machine_result prefork, event;
+    struct transcript prefork, event;
 
     (void)state;
-    check_run("web-prefork", &prefork);
-    check_run("web-event", &event);
-    assert_true(prefork.kernel.count[EV_CTX_SWITCH] * 10 >= 9 * 2 * 600);
-    assert_true(prefork.kernel.count[EV_CTX_SWITCH] >=
-                5 * event.kernel.count[EV_CTX_SWITCH]);
+    check_run(&prefork, "web-prefork");
+    check_run(&event, "web-event");
+    assert_true(prefork.end.kernel.count[EV_CTX_SWITCH] * 10 >= 9 * 2 * 600);
+    assert_true(prefork.end.kernel.count[EV_CTX_SWITCH] >=
+                5 * event.end.kernel.count[EV_CTX_SWITCH]);
     /* Otherwise they do the same. */
-    assert_true(prefork.kernel.count[EV_INSN_USER] * 10 <
-                event.kernel.count[EV_INSN_USER] * 11);
+    assert_true(prefork.end.kernel.count[EV_INSN_USER] * 10 <
+                event.end.kernel.count[EV_INSN_USER] * 11);
 }
 
 /* Segments that must change nothing, between those that must arrive. */
 static void test_hostile_segments(void **state)
 {
-    struct machine_result end;
+    struct transcript run;
     struct tally t;
 
     (void)state;
     wire.hostile = true;
-    boot("web-event", &end);
+    boot(&run, "web-event");
     assert_true(wire.damaged > 500);
     assert_true(wire.refused >= wire.damaged / 8 - 1);
     check_streams(&t);
