@@ -147,6 +147,23 @@ void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
     argp_parse(argp, argc, argv, 0, NULL, input);
 }
 
+uint64_t cli_number(const char *option, const char *text, uint64_t min,
+                    uint64_t max)
+{
+    uint64_t value;
+
+    if (!parse_number(text, min, max, &value))
+        cli_usage("--%s takes a number from %llu to %llu, not '%s'", option,
+                  (unsigned long long)min, (unsigned long long)max, text);
+    return value;
+}
+
+void cli_check_list(const char *option, const char *list)
+{
+    if (list && !list[strspn(list, ",")])
+        cli_usage("--%s names nothing", option);
+}
+
 char *cli_join(int argc, char **argv)
 {
     char *line = xstrdup(argv[0]);

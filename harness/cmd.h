@@ -3,6 +3,7 @@
 #define TM_CMD_H
 
 #include <argp.h>
+#include <stdint.h>
 
 /* Exit codes: promises to scripts. */
 #define EXIT_OK 0
@@ -31,6 +32,13 @@ void cli_usage(const char *format, ...)
  * nearest of them. what: "benchmark", "backend", ... */
 void cli_unknown(const char *what, const char *name, const char *const *names)
     __attribute__((noreturn));
+
+/* The value of --option; a usage error where it isn't from min to max. */
+uint64_t cli_number(const char *option, const char *text, uint64_t min,
+                    uint64_t max);
+/* A usage error where the list given to --option holds no name; NULL: it wasn't
+ * given. */
+void cli_check_list(const char *option, const char *list);
 
 /* "trapmark NAME: ..." on stderr, without exit. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

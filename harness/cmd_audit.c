@@ -384,7 +384,6 @@ enum { KEY_TIMEOUT = 256, KEY_GUEST, KEY_INITRD, KEY_BT_USER };
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct audit_options *o = state->input;
-    uint64_t n;
 
     switch (key) {
     case 'b':
@@ -402,10 +401,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->bt_user = arg;
         break;
     case KEY_TIMEOUT:
-        if (!parse_number(arg, 1, 86400, &n))
-            cli_usage("--timeout takes a number from 1 to 86400, not '%s'",
-                      arg);
-        o->timeout_s = n;
+        o->timeout_s = cli_number("timeout", arg, 1, 86400);
         break;
     case KEY_GUEST:
         o->guest = arg;

@@ -58,24 +58,20 @@ static const struct argp_option option_table[] = {
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
-    uint64_t number;
 
     switch (key) {
     case KEY_QUICK:
         o->request.quick = true;
         return 0;
     case 't':
-        if (!arg[strspn(arg, ",")])
-            cli_usage("--benchmarks names nothing");
+        cli_check_list("benchmarks", arg);
         o->request.benches = arg;
         return 0;
     case 'o':
         o->output = arg;
         return 0;
     case KEY_LIMIT:
-        if (!parse_number(arg, 1, 86400, &number))
-            cli_usage("--limit takes a number from 1 to 86400, not '%s'", arg);
-        o->limit_s = number;
+        o->limit_s = cli_number("limit", arg, 1, 86400);
         return 0;
     case KEY_HERE:
         o->here = true;

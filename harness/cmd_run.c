@@ -152,23 +152,12 @@ static const struct argp_option options[] = {
     {"verbose", 'v', NULL, 0, "show what guests print and each row", 4},
     {0}};
 
-static uint64_t number(const char *option, const char *text, uint64_t min,
-                       uint64_t max)
-{
-    uint64_t value;
-
-    if (!parse_number(text, min, max, &value))
-        cli_usage("--%s takes a number from %llu to %llu, not '%s'", option,
-                  (unsigned long long)min, (unsigned long long)max, text);
-    return value;
-}
-
 static void check_value(const struct choice *c, const char *value)
 {
     uint64_t n;
 
     if (!c->values) {
-        n = number(c->option, value, c->min, c->max);
+        n = cli_number(c->option, value, c->min, c->max);
         if (c->power && (n & (n - 1)))
             cli_usage("--%s takes a power of two, not %s", c->option, value);
         return;
@@ -226,16 +215,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         take_params(o, arg);
         break;
     case 'n':
-        o->samples = number("samples", arg, 1, SAMPLES_MAX);
+        o->samples = cli_number("samples", arg, 1, SAMPLES_MAX);
         break;
     case KEY_ROUNDS:
-        o->rounds = number("rounds", arg, 1, STATS_ROUNDS_MAX);
+        o->rounds = cli_number("rounds", arg, 1, STATS_ROUNDS_MAX);
         break;
     case KEY_BATCH:
-        o->batch_us = number("batch-us", arg, 1, 10000000);
+        o->batch_us = cli_number("batch-us", arg, 1, 10000000);
         break;
     case KEY_SEED:
-        o->seed = number("seed", arg, 0, INT64_MAX);
+        o->seed = cli_number("seed", arg, 0, INT64_MAX);
         break;
     case KEY_DETERMINISTIC:
         o->deterministic = o->request.deterministic = true;
@@ -247,7 +236,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->events = arg;
         break;
     case KEY_TIMEOUT:
-        o->timeout_s = number("timeout", arg, 1, 86400);
+        o->timeout_s = cli_number("timeout", arg, 1, 86400);
         break;
     case KEY_GUEST:
         o->guest = arg;
@@ -265,7 +254,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->resume = true;
         break;
     case KEY_RAM:
-        o->ram_mib = number("ram", arg, RAM_MIN_MIB, RAM_MAX_MIB);
+        o->ram_mib = cli_number("ram", arg, RAM_MIN_MIB, RAM_MAX_MIB);
         if (o->ram_mib % 2)
             cli_usage("--ram takes an even number of MiB, not %u", o->ram_mib);
         break;
@@ -278,12 +267,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     }
     return 0;
-}
-
-static void check_list(const char *option, const char *list)
-{
-    if (list && !list[strspn(list, ",")])
-        cli_usage("--%s names nothing", option);
 }
 
 /* Workloads write to it, also where only reads are timed. Root may write to a
@@ -307,11 +290,11 @@ static void check_disk(const char *path)
 
 static void check_options(struct session_options *o)
 {
-    check_list("backends", o->request.backends);
-    check_list("benchmarks", o->request.benches);
-    check_list("suites", o->request.suites);
-    check_list("events", o->events);
-    check_list("paging", o->request.paging);
+    cli_check_list("backends", o->request.backends);
+    cli_check_list("benchmarks", o->request.benches);
+    cli_check_list("suites", o->request.suites);
+    cli_check_list("events", o->events);
+    cli_check_list("paging", o->request.paging);
     o->request.options = &o->options;
     o->request.params = &o->params;
     if (!o->samples)
