@@ -2,6 +2,7 @@
 #ifndef TM_REPORT_H
 #define TM_REPORT_H
 
+#include "ratio.h"
 #include "resultfile.h"
 #include "variant.h"
 
@@ -99,15 +100,10 @@ const char *report_next_suite(const struct report *r, const char *suite);
 bool report_event(const struct report_row *row, const char *member,
                   const char *event, double *value);
 
-/* Time relative to native, of the same file: median and the widest interval
- * that the two intervals allow. False where either is missing, and where the
- * row is native itself. */
-struct report_ratio {
-    double median, low, high;
-    bool noisy;
-};
+/* Time relative to native, of the same file. False where either is missing, and
+ * where the row is native itself. */
 bool report_relative(const struct report *r, const struct report_row *row,
-                     struct report_ratio *ratio);
+                     struct ratio *ratio);
 
 /* Half the interval in per cent of the median, "2.1%"; empty where the median
  * is 0 or below. */

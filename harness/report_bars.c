@@ -276,7 +276,7 @@ static bool get_relative(const struct bars *p, unsigned bench, unsigned series,
                          struct bar *bar)
 {
     const struct report_row *row = report_ok(p->r, bench, series);
-    struct report_ratio ratio;
+    struct ratio ratio;
 
     if (!row || !report_relative(p->r, row, &ratio))
         return false;

@@ -98,7 +98,7 @@ static void put_cell(FILE *out, const struct report *r,
                      const struct report_row *row)
 {
     char figure[FIGURE_MAX], low[FIGURE_MAX], high[FIGURE_MAX];
-    struct report_ratio ratio;
+    struct ratio ratio;
 
     if (!row) {
         fputs("<td class=\"n soft\">–</td>", out);

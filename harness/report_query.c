@@ -134,7 +134,7 @@ bool report_event(const struct report_row *row, const char *member,
 }
 
 bool report_relative(const struct report *r, const struct report_row *row,
-                     struct report_ratio *ratio)
+                     struct ratio *ratio)
 {
     const struct report_series *s = &r->series[row->series];
     const struct report_row *base = NULL;
@@ -145,13 +145,7 @@ bool report_relative(const struct report *r, const struct report_row *row,
         if (r->series[i].variant.file == s->variant.file &&
             !strcmp(r->series[i].variant.backend, "native"))
             base = report_ok(r, row->bench, i);
-    if (!base || base->low <= 0 || row->low <= 0)
-        return false;
-    *ratio = (struct report_ratio){.median = row->median / base->median,
-                                   .low = row->low / base->high,
-                                   .high = row->high / base->low,
-                                   .noisy = row->noisy || base->noisy};
-    return true;
+    return base && ratio_of(row->json, base->json, ratio);
 }
 
 char *report_spread(char buf[FIGURE_MAX], const struct report_row *row)

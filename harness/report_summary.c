@@ -96,7 +96,7 @@ static void say_relative(const struct report *r, unsigned series, sayer *say,
     unsigned n = 0;
 
     for (unsigned i = 0; i < r->nrows; i++) {
-        struct report_ratio ratio;
+        struct ratio ratio;
 
         if (r->rows[i].series != series ||
             strcmp(r->benches[r->rows[i].bench].suite, "compute") ||

@@ -30,7 +30,7 @@ static char *relative_cell(const struct report *r, unsigned bench,
                            unsigned series)
 {
     const struct report_row *row = report_ok(r, bench, series);
-    struct report_ratio ratio;
+    struct ratio ratio;
     char amount[FIGURE_MAX];
 
     if (!row || !report_relative(r, row, &ratio))
@@ -42,7 +42,7 @@ static char *relative_cell(const struct report *r, unsigned bench,
 static bool has_ratio(const struct report *r, const char *suite,
                       unsigned series)
 {
-    struct report_ratio ratio;
+    struct ratio ratio;
 
     for (unsigned i = 0; i < r->nrows; i++)
         if (r->rows[i].series == series &&

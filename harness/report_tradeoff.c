@@ -1,6 +1,6 @@
 /* The three-way trade-off: which paging policy wins where, and by how much. */
 #include "report_tradeoff.h"
-#include "stats.h"
+#include "ratio.h"
 #include "util.h"
 
 #include <limits.h>
@@ -22,27 +22,6 @@ static bool dials_of(const struct report_row *row, uint64_t at[DIALS])
             return false;
     }
     return true;
-}
-
-/* Which of n samples were taken in one process. */
-static void find_rounds(const struct report_row *row, size_t n,
-                        struct stats_rounds *r)
-{
-    const json_t *sizes = json_object_get(row->json, RF_ROUNDS), *size;
-    size_t i, sum = 0;
-
-    *r = (struct stats_rounds){.n = 1, .first = {0, n}};
-    json_array_foreach(sizes, i, size)
-    {
-        sum += (size_t)json_integer_value(size);
-    }
-    if (sum != n || json_array_size(sizes) > STATS_ROUNDS_MAX)
-        return;
-    r->n = (unsigned)json_array_size(sizes);
-    json_array_foreach(sizes, i, size)
-    {
-        r->first[i + 1] = r->first[i] + (size_t)json_integer_value(size);
-    }
 }
 
 bool tradeoff_price(const struct report_row *row, struct tradeoff_price *price)
@@ -70,7 +49,7 @@ bool tradeoff_price(const struct report_row *row, struct tradeoff_price *price)
         }
         ratio[i] = (s - c) / c;
     }
-    find_rounds(row, n, &rounds);
+    ratio_rounds(row->json, n, &rounds);
     price->median = stats_median(ratio, n);
     stats_interval(ratio, &rounds, 1, &price->low, &price->high);
     free(ratio);

@@ -1,5 +1,6 @@
 /* The tables that `run` prints. */
 #include "runtable.h"
+#include "ratio.h"
 #include "table.h"
 #include "util.h"
 
@@ -66,10 +67,12 @@ static char *figure_cell(const json_t *run)
 static char *ratio_cell(const json_t *run, const json_t *native)
 {
     double mine, theirs;
+    struct ratio r;
 
-    if (!median_of(run, &mine) || !median_of(native, &theirs) || theirs <= 0)
+    if (!median_of(run, &mine) || !median_of(native, &theirs) ||
+        !ratio_of(run, native, &r))
         return xstrdup("");
-    return xformat("%.2fx", mine / theirs);
+    return xformat("%s%.2fx", r.noisy ? "~" : "", r.median);
 }
 
 static bool in_suite(const struct session *s, size_t line, const char *suite)
@@ -116,6 +119,14 @@ static int native_column(const struct session *s)
     return -1;
 }
 
+static bool any_ok(const struct session *s, const char *suite, int column)
+{
+    for (size_t i = 0; i < s->plan.line_count; i++)
+        if (in_suite(s, i, suite) && is_ok(run_of(s, i, column)))
+            return true;
+    return false;
+}
+
 static void print_suites(const struct session *s, FILE *out)
 {
     const char *unit = s->options->deterministic ? "instructions" : "TSC ticks";
@@ -132,9 +143,10 @@ static void print_suites(const struct session *s, FILE *out)
         fprintf(out, "\n%s: %s per operation, median %s 95 %% interval\n",
                 suite, unit, table_plus_minus());
         print_matrix(s, suite, -1, out);
-        if (native < 0 || strcmp(suite, "compute"))
+        if (native < 0 || !any_ok(s, suite, native))
             continue;
-        fputs("\ncompute: times native\n", out);
+        fprintf(out, "\n%s: times native, batch by batch of the same round\n",
+                suite);
         print_matrix(s, suite, native, out);
     }
 }

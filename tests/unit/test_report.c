@@ -161,7 +161,7 @@ static void test_refusals(void **state)
 static void test_relative(void **state)
 {
     struct report r;
-    struct report_ratio ratio;
+    struct ratio ratio;
 
     (void)state;
     load(&r, OK("compute", "sort", "native", 1, "") "," OK(
