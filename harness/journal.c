@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,19 +49,30 @@ static int write_header(int fd, const char *hash)
     return err;
 }
 
-/* Starts a file afresh with all rows so far. */
-static int start_at(struct journal *j, const char *path)
+/* The file, ours alone until it is closed: -EBUSY while it is another's. */
+static int open_alone(const char *path, int flags)
 {
     int fd = open(
-        path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-        0666);
-    json_t *row;
-    size_t i;
-    int err;
+        path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0666);
 
     if (fd < 0)
         return -errno;
-    err = write_header(fd, j->hash);
+    if (!flock(fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
+        return fd; /* some file systems have no locks */
+    close(fd);
+    return -EBUSY;
+}
+
+/* Starts a file afresh with all rows so far. */
+static int start_at(struct journal *j, const char *path)
+{
+    int fd = open_alone(path, O_CREAT), err;
+    json_t *row;
+    size_t i;
+
+    if (fd < 0)
+        return fd;
+    err = ftruncate(fd, 0) ? -errno : write_header(fd, j->hash);
     json_array_foreach(j->rows, i, row) if (!err) err = write_line(fd, row);
     if (err) {
         close(fd);
@@ -118,10 +130,10 @@ static int read_journal(const char *path, char hash[17], json_t *rows,
 
 static int adopt(struct journal *j, const char *path, size_t good)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open_alone(path, 0);
 
     if (fd < 0)
-        return -errno;
+        return fd;
     if (ftruncate(fd, good)) {
         close(fd);
         return -errno;
@@ -158,6 +170,20 @@ static int look_at(struct journal *j, const char *path, bool resume,
     return err;
 }
 
+/* Wherever it can. Only another run's is an error: its result would be lost. */
+static int start(struct journal *j, char why[REASON_MAX])
+{
+    int err = j->beside ? start_at(j, j->beside) : -ENOENT;
+
+    if (err == -EBUSY)
+        return fail_why(why, err,
+                        "%s: another run is writing it; give -o another name",
+                        j->beside);
+    if (err)
+        start_at(j, j->fallback);
+    return 0;
+}
+
 struct journal *journal_open(const char *output, uint64_t hash, bool resume,
                              json_t *rows, int *err, char why[REASON_MAX])
 {
@@ -178,12 +204,12 @@ struct journal *journal_open(const char *output, uint64_t hash, bool resume,
     *err = j->beside ? look_at(j, j->beside, resume, why) : 0;
     if (!*err)
         *err = look_at(j, j->fallback, resume, why);
+    if (!*err)
+        *err = start(j, why);
     if (*err < 0) {
         journal_close(j, false);
         return NULL;
     }
-    if (!*err && (!j->beside || start_at(j, j->beside)))
-        start_at(j, j->fallback);
     *err = 0;
     json_array_extend(rows, j->rows);
     return j;

@@ -19,7 +19,9 @@ struct journal;
  * journal, or that of another configuration. Without resume an
  * existing journal is replaced, anything else of that name is -EEXIST too.
  *
- * Returns NULL with *err and why only for -EEXIST; where no journal can be
+ * -EBUSY: another process has the one beside the output open.
+ *
+ * Returns NULL with *err and why only for these two; where no journal can be
  * written anywhere it is kept in memory and journal_path is NULL. */
 struct journal *journal_open(const char *output, uint64_t hash, bool resume,
                              json_t *rows, int *err, char why[REASON_MAX]);

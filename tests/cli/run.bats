@@ -133,6 +133,27 @@ load common
     expect 0
 }
 
+@test "two runs don't write the same file" {
+    trapmark run -b native -t sort -n 100 --batch-us 100000 -o r.json \
+        > /dev/null 2>&1 &
+    pid=$!
+    until [ -s r.json.journal ]; do
+        kill -0 $pid
+        sleep 0.05
+    done
+    for resume in "" --resume; do
+        run trapmark run -b native -t sort -n 100 --batch-us 100000 \
+            -o r.json $resume
+        expect 2
+        one_line
+        says "r.json.journal: another run is writing it; give -o another name"
+    done
+    kill -TERM $pid
+    wait $pid || true
+    run quick -o r.json
+    expect 0
+}
+
 @test "the output's disk is full: exit 1, the journal is named and resumes" {
     run quick -o /dev/full
     expect 1
