@@ -139,8 +139,8 @@ static const struct argp_option options[] = {
     {"guest", KEY_GUEST, "FILE", 0, "another guest kernel", 4},
     {"initrd", KEY_INITRD, "FILE", 0, "another initrd", 4},
     {"disk", KEY_DISK, "FILE", 0,
-     "a raw disk image of at least 16 MiB; it is written to (default: one in "
-     "memory)",
+     "a raw disk image of at least 16 MiB, of which the first 16 are "
+     "overwritten (default: one in memory)",
      4},
     {"ram", KEY_RAM, "MIB", 0, "the guest's memory (default 128)", 4},
     {"output", 'o', "FILE", 0,

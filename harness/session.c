@@ -252,37 +252,39 @@ static void finish_row(struct session *s, struct row *row)
     }
 }
 
-/* The disk image for a row: the user's, or, for other VMMs, one made on first
- * use. The machine makes its own. False: reason. */
+/* A name for the disk image of other VMMs, or NULL: reason. */
+static const char *scratch_disk(struct session *s, char reason[REASON_MAX])
+{
+    if (s->disk)
+        return s->disk;
+    s->scratch = xformat("%s/trapmark-XXXXXX", temp_dir());
+    if (!mkdtemp(s->scratch)) {
+        set_why(reason, "no place for the disk image: %s: %s; set TMPDIR",
+                s->scratch, strerror(errno));
+        free(s->scratch);
+        s->scratch = NULL;
+        return NULL;
+    }
+    return s->disk = xformat("%s/disk.img", s->scratch);
+}
+
+/* The disk image for a row: the user's, or, for other VMMs, one of ours; filled
+ * anew, as rows write to it. The machine makes its own. False: reason. */
 static bool find_disk(struct session *s, const struct row *row,
                       const char **disk, char reason[REASON_MAX])
 {
+    const char *path = s->options->disk;
+
     *disk = NULL;
     if (!(row->line->bench->note.flags & TM_BENCH_NEEDS_DISK))
         return true;
-    *disk = s->options->disk;
-    if (*disk || row->column->backend->class != BACKEND_FOREIGN)
+    if (!path && row->column->backend->class != BACKEND_FOREIGN)
         return true;
-    *disk = s->disk;
-    if (*disk)
-        return true;
-    if (!s->scratch) {
-        s->scratch = xformat("%s/trapmark-XXXXXX", temp_dir());
-        if (!mkdtemp(s->scratch)) {
-            set_why(reason, "no place for the disk image: %s: %s", s->scratch,
-                    strerror(errno));
-            free(s->scratch);
-            s->scratch = NULL;
-            return false;
-        }
-    }
-    s->disk = xformat("%s/disk.img", s->scratch);
-    if (disk_write_image(s->disk, reason)) {
-        free(s->disk);
-        s->disk = NULL;
+    if (!path)
+        path = scratch_disk(s, reason);
+    if (!path || disk_write_image(path, reason))
         return false;
-    }
-    *disk = s->disk;
+    *disk = path;
     return true;
 }
 

@@ -40,7 +40,7 @@ int disk_write_image(const char *path, char why[REASON_MAX])
     int fd = -1, err = words ? 0 : -ENOMEM;
 
     if (!err) {
-        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         err = fd < 0 ? -errno : 0;
     }
     for (uint64_t at = 0; !err && at < TM_DISK_MIN; at += CHUNK) {
@@ -49,12 +49,9 @@ int disk_write_image(const char *path, char why[REASON_MAX])
     }
     if (fd >= 0 && close(fd) < 0 && !err)
         err = -errno;
-    if (err) {
+    if (err)
         snprintf(why, REASON_MAX, "disk image %.150s: %s", path,
                  strerror(-err));
-        if (fd >= 0)
-            unlink(path);
-    }
     free(words);
     return err;
 }

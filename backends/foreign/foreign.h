@@ -11,8 +11,9 @@
 
 #include "../backend.h"
 
-/* Writes the benchmark disk, TM_DISK_MIN bytes of tm_disk_word(), to a new
- * file. 0, or a negative errno with why and no file left behind. */
+/* Writes the benchmark disk, TM_DISK_MIN bytes of tm_disk_word(), over the
+ * beginning of a file, which is made if there is none. 0, or a negative errno
+ * with why. */
 int disk_write_image(const char *path, char why[REASON_MAX]);
 
 #endif

@@ -133,6 +133,18 @@ load common
     expect 0
 }
 
+@test "any disk image will do, and is filled anew for each row" {
+    truncate -s 20M disk.img
+    for _ in 1 2; do
+        run trapmark run -b interp -t blkread-rand,blkwrite-seq -n 3 \
+            --batch-us 100 --disk disk.img
+        expect 0
+        says "ok       blkread-rand"
+        says "ok       blkwrite-seq"
+    done
+    [ "$(stat -c %s disk.img)" -eq $((20 << 20)) ]
+}
+
 @test "two runs don't write the same file" {
     trapmark run -b native -t sort -n 100 --batch-us 100000 -o r.json \
         > /dev/null 2>&1 &

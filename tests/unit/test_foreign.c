@@ -134,9 +134,17 @@ static void test_disk_image(void **state)
     assert_int_equal(fread(&value, 8, 1, f), 1);
     fclose(f);
     assert_int_equal(value, tm_disk_word(block, word));
-    /* It never overwrites, and never deletes what it didn't make. */
-    assert_int_equal(disk_write_image(path, why), -EEXIST);
+    /* A larger file keeps its size. */
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(truncate(path, 2 * TM_DISK_MIN), 0);
+    assert_int_equal(disk_write_image(path, why), 0);
     assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 2 * TM_DISK_MIN);
+    f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_int_equal(fread(&value, 8, 1, f), 1);
+    fclose(f);
+    assert_int_equal(value, tm_disk_word(0, 0));
     unlink(path);
     rmdir(dir);
     assert_int_equal(disk_write_image(path, why), -ENOENT);
