@@ -288,6 +288,19 @@ static void check_disk(const char *path)
                   (long long)st.st_size >> 10, TM_DISK_MIN >> 20);
 }
 
+/* What no run could ever be written to. All else may have changed by then. */
+static void check_output(const char *path)
+{
+    struct stat st;
+
+    if (!*path)
+        cli_usage("--output names nothing");
+    if (!stat(path, &st) && S_ISDIR(st.st_mode))
+        cli_usage("--output %s: is a directory; name a file in it", path);
+    if (stat(path, &st) && errno == ENOTDIR)
+        cli_usage("--output %s: %s", path, strerror(errno));
+}
+
 static void check_options(struct session_options *o)
 {
     cli_check_list("backends", o->request.backends);
@@ -308,6 +321,8 @@ static void check_options(struct session_options *o)
                                                        : 3;
     if (o->resume && (!o->output || !strcmp(o->output, "-")))
         cli_usage("--resume needs -o FILE: the journal is kept beside it");
+    if (o->output)
+        check_output(o->output);
     if (o->disk)
         check_disk(o->disk);
 }
@@ -338,7 +353,8 @@ static int deliver(struct session *s, int status)
     }
     journal = s->journal ? journal_path(s->journal) : NULL;
     if (journal)
-        cli_say("%s; the finished rows are in %s", why, journal);
+        cli_say("%s; the finished rows are in %s, --resume goes on from there",
+                why, journal);
     else
         cli_say("%s; the finished rows are lost, there was no place for a "
                 "journal either",

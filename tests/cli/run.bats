@@ -145,6 +145,17 @@ load common
     [ "$(stat -c %s disk.img)" -eq $((20 << 20)) ]
 }
 
+@test "an output that never can be is refused before anything runs" {
+    mkdir dir
+    touch file
+    for o in "" dir file/r.json; do
+        run quick -o "$o"
+        expect 2
+        one_line
+        says "--output "
+    done
+}
+
 @test "two runs don't write the same file" {
     trapmark run -b native -t sort -n 100 --batch-us 100000 -o r.json \
         > /dev/null 2>&1 &
