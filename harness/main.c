@@ -55,9 +55,12 @@ static const struct command *find_command(const char *name)
 /* Output that never arrived is a failure, whatever the command says. */
 static int finish(int status)
 {
-    if (!ferror(stdout) && !fflush(stdout))
+    errno = 0;
+    if (!fflush(stdout) && !ferror(stdout))
         return status;
-    cli_say("standard output: %s", strerror(errno ? errno : EIO));
+    /* An earlier flush may have failed; its error is gone. */
+    cli_say("standard output: %s",
+            errno ? strerror(errno) : "could not be written");
     return status == EXIT_OK ? EXIT_FAILED : status;
 }
 

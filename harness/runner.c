@@ -31,17 +31,24 @@ static void on_stop(int sig)
 
 void runner_catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_stop};
+    static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_stop}, before;
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+        sigaction(stops[i], NULL, &before);
+        if (stops[i] == SIGHUP && before.sa_handler == SIG_IGN)
+            continue; /* nohup */
+        sigaction(stops[i], &action, NULL);
+        sigaddset(&set, stops[i]);
+    }
     sigprocmask(SIG_BLOCK, &set, &mask_before);
-    sigdelset(&mask_before, SIGINT);
-    sigdelset(&mask_before, SIGTERM);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+        sigdelset(&mask_before, stops[i]);
+    /* What can't be written is an error like others, not the end. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Lines as they arrive in pieces. */

@@ -62,8 +62,10 @@ uint64_t runner_ram(const struct runner_job *job);
 void runner_run(const struct runner_job *job, struct runner_result *result);
 void runner_result_free(struct runner_result *result);
 
-/* Set by the signal handlers that runner_catch_signals installs for SIGINT and
- * SIGTERM. They stay blocked except while runner_run waits, so none is lost. */
+/* Set by the signal handlers that runner_catch_signals installs for SIGINT,
+ * SIGTERM and SIGHUP (but for nohup). They stay blocked except while runner_run
+ * waits, so none is lost. From then on a closed pipe and a limit on file sizes
+ * are errors of the writer, too. */
 extern volatile int runner_stop;
 void runner_catch_signals(void);
 

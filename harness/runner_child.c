@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,8 +117,8 @@ void runner_child(const struct child_setup *setup)
         dup2(setup->argv ? out : null, STDOUT_FILENO) < 0 ||
         dup2(err, STDERR_FILENO) < 0)
         _exit(1);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    for (int sig = 1; sig < SIGRTMIN; sig++)
+        signal(sig, SIG_DFL);
     sigprocmask(SIG_SETMASK, &setup->mask, NULL);
     if (setup->argv) {
         execvp(setup->argv[0], setup->argv);

@@ -177,6 +177,22 @@ load common
     expect 0
 }
 
+@test "who reads the tables may go away: the file is written" {
+    run bash -c 'set -o pipefail
+        trapmark run -b native -t sort -n 4 --batch-us 200 -o r.json | true'
+    expect 1
+    says "standard output: "
+    jq -e '.runs[0].status == "ok"' r.json
+    [ ! -e r.json.journal ]
+}
+
+@test "a limit on file sizes is an error like a full disk" {
+    run bash -c 'ulimit -f 1
+        trapmark run -b native -t sort,sha256 -n 100 --batch-us 100 -o r.json'
+    expect 1
+    says "File too large"
+}
+
 @test "the output's disk is full: exit 1, the journal is named and resumes" {
     run quick -o /dev/full
     expect 1
@@ -241,6 +257,26 @@ load common
     jq -e '(.config.interrupted | not) and (.runs | length) == 3' r.json
     [ "$first" = "$(jq -c '.runs[0].samples' r.json)" ]
     [ ! -e r.json.journal ]
+}
+
+@test "a lost terminal interrupts, unless nohup keeps it out" {
+    trapmark run -b native -t sort,sha256 -n 100 --batch-us 100000 \
+        -o r.json > /dev/null 2>&1 &
+    pid=$!
+    until [ -s r.json.journal ]; do sleep 0.05; done
+    kill -HUP $pid
+    status=0
+    wait $pid || status=$?
+    expect 130
+    jq -e .config.interrupted r.json
+    nohup trapmark run -b native -t sort,sha256 -n 4 --batch-us 40000 \
+        -o n.json > /dev/null 2>&1 &
+    pid=$!
+    until [ -s n.json.journal ]; do sleep 0.05; done
+    kill -HUP $pid
+    status=0
+    wait $pid || status=$?
+    expect 0
 }
 
 # The process ended; it may be that nobody has waited for it yet.
