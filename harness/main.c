@@ -4,11 +4,13 @@
 #include "version.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Adding a subcommand takes a row here and its function in cmd.h. */
 static const struct command {
@@ -64,11 +66,21 @@ static int finish(int status)
     return status == EXIT_OK ? EXIT_FAILED : status;
 }
 
+/* A descriptor that the shell closed must not become a file of ours: messages
+ * would land in it. What is opened instead fails as the closed one would. */
+static void fill_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     const struct command *command;
     char *help[] = {argv[0], NULL, "--help", NULL};
 
+    fill_standard_streams();
     /* For the width of characters in tables; numbers stay as in C. */
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8"))
         setlocale(LC_CTYPE, "C.UTF-8");

@@ -17,6 +17,8 @@
 /* Where the pipes are from here on. */
 #define OUT_FD 3
 #define CTL_FD 4
+/* And meanwhile. */
+#define HIGH_FD 64
 
 static struct child_report report;
 static struct perf_counters counters;
@@ -93,19 +95,24 @@ static void run_machine(const struct child_setup *setup)
 
 /* fd becomes wanted; both may be in each other's way, so by way of high ones.
  */
-static int out_of_the_way(int fd)
+static int out_of_the_way(const struct child_setup *setup, int fd)
 {
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, 64);
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
 
-    if (high < 0)
+    if (high < 0) {
+        dprintf(setup->err,
+                "no file descriptor beyond %d: %s; raise ulimit -n\n", HIGH_FD,
+                strerror(errno));
         _exit(1);
+    }
     return high;
 }
 
 void runner_child(const struct child_setup *setup)
 {
-    int out = out_of_the_way(setup->out), ctl = out_of_the_way(setup->ctl);
-    int err = out_of_the_way(setup->err), null;
+    int out = out_of_the_way(setup, setup->out);
+    int ctl = out_of_the_way(setup, setup->ctl);
+    int err = out_of_the_way(setup, setup->err), null;
     char go;
 
     sandbox_limits(setup->parent, setup->job->timeout_s * 4 + 10,

@@ -193,6 +193,22 @@ load common
     says "File too large"
 }
 
+@test "closed standard streams: nothing else is written to them" {
+    run bash -c 'trapmark run -b native -t sort,sha256 -n 4 --batch-us 200 \
+        -o r.json <&- >&- 2>&-'
+    expect 1
+    jq -e '.runs | length == 2' r.json
+    [ ! -e r.json.journal ]
+}
+
+@test "too few file descriptors: the rows say so" {
+    run bash -c 'ulimit -n 30
+        trapmark run -b native,interp -t sort -n 4 --batch-us 200'
+    expect 1
+    says "no file descriptor beyond 64"
+    says "raise ulimit -n"
+}
+
 @test "the output's disk is full: exit 1, the journal is named and resumes" {
     run quick -o /dev/full
     expect 1
