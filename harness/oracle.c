@@ -133,8 +133,7 @@ void oracle_predict(enum oracle_tech tech, const double *events, double *exits)
     }
 }
 
-/* ---- Comparison -----------------------------------------------------------
- */
+/* ---- Comparison ---------------------------------------------------------- */
 
 #define SHADOW (T(VTX_SHADOW) | T(SVM_SHADOW))
 #define NESTED (VTX_NESTED | SVM_NESTED)

@@ -79,8 +79,7 @@ static const struct report_row *source(const struct report *r, unsigned bench,
     return found;
 }
 
-/* ---- Predictions -----------------------------------------------------------
- */
+/* ---- Predictions --------------------------------------------------------- */
 
 static bool asked_for(const struct report *r)
 {
@@ -130,8 +129,7 @@ struct sheet report_predicted(const struct report *r)
     return s;
 }
 
-/* ---- Comparison ------------------------------------------------------------
- */
+/* ---- Comparison ---------------------------------------------------------- */
 
 /* What an ok row of kvm ran on; false: neither VT-x nor SVM, or exits not
  * counted.

@@ -162,8 +162,7 @@ char *report_spread(char buf[FIGURE_MAX], const struct report_row *row)
     return buf;
 }
 
-/* ---- Lists of benchmarks ----------------------------------------------------
- */
+/* ---- Lists of benchmarks ------------------------------------------------- */
 
 static bool same_bench(const struct report *r, unsigned a, unsigned b)
 {
@@ -217,8 +216,7 @@ void report_list(const struct report *r, const struct report_pick *picks,
     }
 }
 
-/* ---- Rows with a reason ---------------------------------------------------
- */
+/* ---- Rows with a reason -------------------------------------------------- */
 
 static bool same_reason(const struct report_row *a, const struct report_row *b)
 {
@@ -282,8 +280,7 @@ void report_missing(const struct report *r,
     }
 }
 
-/* ---- Warnings ---------------------------------------------------------------
- */
+/* ---- Warnings ------------------------------------------------------------ */
 
 #define WARNING_NAMES 8 /* that are listed for a backend; more are counted */
 

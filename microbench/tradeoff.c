@@ -49,8 +49,7 @@ static char *page_at(unsigned i)
            i % PER_TABLE * PAGE_SIZE;
 }
 
-/* ---- Set-up ---------------------------------------------------------------
- */
+/* ---- Set-up -------------------------------------------------------------- */
 
 static void add_events(enum event kind, uint64_t n)
 {
@@ -131,8 +130,7 @@ static const char *tradeoff_init(void)
     return NULL;
 }
 
-/* ---- One operation ----------------------------------------------------------
- */
+/* ---- One operation ------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) void
 burst(uint64_t n, bool really)

@@ -186,7 +186,7 @@ static void lapic_send(struct lapic *l)
         lapic_raise(l, vector, false);
 }
 
-/* ---- Registers ------------------------------------------------------------ */
+/* ---- Registers ----------------------------------------------------------- */
 
 bool lapic_read(struct lapic *l, unsigned reg, uint32_t *v)
 {

@@ -65,7 +65,7 @@ const struct device_class device_doorbell = {
     .io_write = doorbell_write,
 };
 
-/* ---- ACPI PM timer: 24 bits at 3.579545 MHz of guest time ----------------- */
+/* ---- ACPI PM timer: 24 bits at 3.579545 MHz of guest time ---------------- */
 
 #define PMTIMER_PORT 0x608
 #define PMTIMER_HZ   3579545

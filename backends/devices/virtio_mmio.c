@@ -78,7 +78,7 @@ static struct virtq *slot_queue(struct virtio_slot *s)
     return s->queue_sel < s->class->queues ? &s->queue[s->queue_sel] : NULL;
 }
 
-/* ---- Writes ---------------------------------------------------------------- */
+/* ---- Writes -------------------------------------------------------------- */
 
 static bool slot_live(const struct virtio_slot *s, unsigned queue)
 {
@@ -262,7 +262,7 @@ static void slot_write(struct virtio_slot *s, unsigned reg, uint32_t v)
     }
 }
 
-/* ---- Reads ----------------------------------------------------------------- */
+/* ---- Reads --------------------------------------------------------------- */
 
 static uint32_t slot_read(struct virtio_slot *s, unsigned reg)
 {
@@ -336,7 +336,7 @@ static void virtio_mmio_write(struct device *d, gpa_t addr, unsigned size,
         slot_write(s, reg, value);
 }
 
-/* ---- Timers ------------------------------------------------------------------ */
+/* ---- Timers -------------------------------------------------------------- */
 
 static uint64_t virtio_deadline(struct device *d)
 {
@@ -365,7 +365,7 @@ static void virtio_expire(struct device *d, uint64_t now)
     }
 }
 
-/* ---- Life ------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------- */
 
 static void virtio_destroy(struct device *d)
 {

@@ -123,8 +123,7 @@ static int set_state(struct vm *vm, const struct x86_state *s)
     return 0;
 }
 
-/* ---- Running ---------------------------------------------------------------
- */
+/* ---- Running ------------------------------------------------------------- */
 
 static void enter(struct direct *d)
 {

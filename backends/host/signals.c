@@ -65,8 +65,7 @@ void host_signals_remove(void)
     installed = false;
 }
 
-/* ---- Signals in the host's own code ---------------------------------------
- */
+/* ---- Signals in the host's own code -------------------------------------- */
 
 /* One line, as a row's reason is one. */
 static void tell(int sig, const siginfo_t *info, const ucontext_t *uc,
@@ -132,8 +131,7 @@ static bool kick_on_the_way(ucontext_t *uc)
     return within(rip, host_leave, host_leave_end);
 }
 
-/* ---- The guest's ------------------------------------------------------------
- */
+/* ---- The guest's --------------------------------------------------------- */
 
 static void capture(struct host_cpu *h, const ucontext_t *uc, uint64_t fs,
                     uint64_t gs)

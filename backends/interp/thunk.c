@@ -14,7 +14,7 @@
 /* Host registers in a thunk, by the calling convention: mem is rdi, gpr is rsi,
  * flags is rdx. */
 
-/* ---- Emitting the thunk ---------------------------------------------------- */
+/* ---- Emitting the thunk -------------------------------------------------- */
 
 struct emit {
     uint8_t code[THUNK_MAX];
@@ -74,7 +74,7 @@ static void emit_thunk(struct emit *e, const struct rewrite *rw,
         EMIT(e, 0x31, 0xc0, 0xc3); /* xor eax, eax; ret */
 }
 
-/* ---- What an instruction is ------------------------------------------------- */
+/* ---- What an instruction is ---------------------------------------------- */
 
 static int check_mxcsr(const void *mem)
 {

@@ -173,8 +173,7 @@ static void set_flags(struct shadow *s, struct leaf *l, unsigned k,
     e->flags = (uint8_t)flags;
 }
 
-/* ---- Changes --------------------------------------------------------------
- */
+/* ---- Changes ------------------------------------------------------------- */
 
 /* Too many mappings: begin anew with none. */
 static void evict(struct shadow *s)

@@ -193,8 +193,7 @@ static inline uint64_t leaf_end(uint64_t key)
     return (key | (512 * PAGE - 1)) + 1;
 }
 
-/* ---- space.c --------------------------------------------------------------
- */
+/* ---- space.c ------------------------------------------------------------- */
 
 /* The present space's region for key, under this top-level entry. NULL: no
  * memory. */
@@ -206,8 +205,7 @@ void space_release(struct shadow *s, struct space *sp);
 /* The space of this top-level table is the present one from here on. */
 void space_switch(struct shadow *s, uint64_t cr3);
 
-/* ---- trace.c --------------------------------------------------------------
- */
+/* ---- trace.c ------------------------------------------------------------- */
 
 /* An entry derives from this table, which maps keys from base on. Level 3: of
  * the present space. */
@@ -222,8 +220,7 @@ void trace_resync(struct shadow *s);
 bool entry_agrees(const struct shadow *s, uint64_t key, const struct sentry *e,
                   uint64_t pte);
 
-/* ---- fill.c ---------------------------------------------------------------
- */
+/* ---- fill.c -------------------------------------------------------------- */
 
 /* Where a translation comes from. */
 struct path {
@@ -239,16 +236,14 @@ bool path_find(const struct shadow *s, gva_t gva, struct path *p);
  * fault was about. */
 void fill_wanted(struct shadow *s, uint64_t pte);
 
-/* ---- visible.c ------------------------------------------------------------
- */
+/* ---- visible.c ----------------------------------------------------------- */
 
 /* A page that was hidden from user code: show it and what belongs to it. */
 void shadow_show(struct shadow *s, uint64_t host);
 /* Note that supervisor pages are visible. */
 void shadow_seen(struct shadow *s, uint64_t host, unsigned n);
 
-/* ---- shadow.c -------------------------------------------------------------
- */
+/* ---- shadow.c ------------------------------------------------------------ */
 
 /* Keys of a guest address that may have entries: how many, at most 2. */
 unsigned keys_of(const struct shadow *s, gva_t gva, uint64_t key[2]);

@@ -161,8 +161,7 @@ void shadow_flush(struct shadow *s)
     s->visible_lost = false;
 }
 
-/* ---- The guest's registers ------------------------------------------------
- */
+/* ---- The guest's registers ----------------------------------------------- */
 
 unsigned keys_of(const struct shadow *s, gva_t gva, uint64_t key[2])
 {
@@ -201,8 +200,7 @@ void shadow_invlpg(struct shadow *s, gva_t gva)
         s->policy->invlpg(s, gva);
 }
 
-/* ---- Code pages ------------------------------------------------------------
- */
+/* ---- Code pages ---------------------------------------------------------- */
 
 void shadow_watch_code(struct shadow *s, gpa_t gpa)
 {

@@ -187,8 +187,7 @@ void shadow_unwatch_code(struct shadow *s, gpa_t gpa);
 bool shadow_is_code(const struct shadow *s, gpa_t gpa);
 bool shadow_is_traced(const struct shadow *s, gpa_t gpa);
 
-/* ---- For tests and reports ------------------------------------------------
- */
+/* ---- For tests and reports ----------------------------------------------- */
 
 /* Drop every entry. */
 void shadow_flush(struct shadow *s);

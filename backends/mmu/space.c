@@ -22,8 +22,7 @@ unsigned slots_of(const struct shadow *s, unsigned guest, unsigned slot[2])
     return n;
 }
 
-/* ---- Regions --------------------------------------------------------------
- */
+/* ---- Regions ------------------------------------------------------------- */
 
 static struct region *region_known(struct shadow *s, unsigned slot,
                                    uint64_t pml4e)
@@ -109,8 +108,7 @@ struct region *region_get(struct shadow *s, uint64_t key, uint64_t pml4e)
     return r;
 }
 
-/* ---- Spaces ---------------------------------------------------------------
- */
+/* ---- Spaces -------------------------------------------------------------- */
 
 void space_release(struct shadow *s, struct space *sp)
 {

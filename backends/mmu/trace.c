@@ -169,8 +169,7 @@ static void each_use(struct shadow *s, uint32_t gfn, unsigned first,
     }
 }
 
-/* ---- Out of date ----------------------------------------------------------
- */
+/* ---- Out of date --------------------------------------------------------- */
 
 static void protect(struct shadow *s, uint32_t gfn)
 {

@@ -256,8 +256,7 @@ bool fault_reflect(struct trapframe *tf, uint64_t address);
  * system call's frame. Returns only on error. */
 int fault_return(struct trapframe *tf, uint64_t record);
 
-/* ---- syscall.c, init.c
- * ------------------------------------------------------- */
+/* ---- syscall.c, init.c --------------------------------------------------- */
 
 void syscall_dispatch(struct trapframe *tf);
 /* The line a user program reported; init wants to know about results. */
@@ -266,8 +265,7 @@ void init_saw_report(const char *text);
 void init_bench_died(const char *reason);
 void init_run(void) __attribute__((noreturn));
 
-/* ---- virtio_blk.c
- * ------------------------------------------------------------ */
+/* ---- virtio_blk.c -------------------------------------------------------- */
 
 /* Capacity in bytes; -TM_ENODEV where there is no disk. */
 int64_t blk_size(void);

@@ -19,8 +19,7 @@
 #define FRAMES 48u
 #define STORE (4u << 20)
 
-/* ---- The device -----------------------------------------------------------
- */
+/* ---- The device ---------------------------------------------------------- */
 
 struct power {
     pthread_mutex_t mutex; /* the log is written while others read */
@@ -99,8 +98,7 @@ static inline void power_on(struct power *p)
     p->left = UINT64_MAX;
 }
 
-/* ---- One process that never waits ------------------------------------------
- */
+/* ---- One process that never waits ---------------------------------------- */
 
 static inline void one_lock(uint32_t *word)
 {

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- A backend whose run() is the test's own ------------------------------ */
+/* ---- A backend whose run() is the test's own ----------------------------- */
 
 static int (*script)(struct vm *vm, struct vm_exit *e);
 static struct x86_state script_state;
@@ -95,7 +95,7 @@ static const struct backend fake = {
     .sync_events = fake_sync,
 };
 
-/* ---- A kernel image ---------------------------------------------------------- */
+/* ---- A kernel image ------------------------------------------------------ */
 
 struct image {
     Elf64_Ehdr eh;

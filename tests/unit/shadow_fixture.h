@@ -120,8 +120,7 @@ static void end_guest(struct guest *g)
     close(g->pipe[1]);
 }
 
-/* ---- Looking at the host's view without faulting ---------------------------
- */
+/* ---- Looking at the host's view without faulting ------------------------- */
 
 static inline bool readable(struct guest *g, uint64_t host, uint64_t *value)
 {

@@ -5,8 +5,7 @@
 
 #define KEYS 1900u /* of the model: more than the cache holds */
 
-/* ---- The model -------------------------------------------------------------
- */
+/* ---- The model ----------------------------------------------------------- */
 
 static uint64_t rng_state;
 
@@ -76,8 +75,7 @@ static void model_fill(struct store *s, struct model *m)
     assert_int_equal(db_checkpoint(s->db), 0);
 }
 
-/* ---- Transactions ----------------------------------------------------------
- */
+/* ---- Transactions -------------------------------------------------------- */
 
 #define TRANSACTIONS 450u
 

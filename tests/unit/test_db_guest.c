@@ -19,8 +19,7 @@
 
 #define LIVES 10 /* that came as far as transfers */
 
-/* ---- A guest that dies ------------------------------------------------------
- */
+/* ---- A guest that dies --------------------------------------------------- */
 
 struct life {
     struct machine *machine;
@@ -76,8 +75,7 @@ static void live(const char *disk, unsigned ms)
         fail_msg("the guest ended by itself: %s", end.why);
 }
 
-/* ---- What it left
- * ------------------------------------------------------------ */
+/* ---- What it left -------------------------------------------------------- */
 
 static int file_read(void *context, uint64_t offset, void *to, uint64_t len)
 {

@@ -5,8 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-/* ---- The tree --------------------------------------------------------------
- */
+/* ---- The tree ------------------------------------------------------------ */
 
 #define RECORDS 12000u
 
@@ -191,8 +190,7 @@ static void test_format_again(void **state)
     store_close(&s);
 }
 
-/* ---- Several users ----------------------------------------------------------
- */
+/* ---- Several users ------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t word_mutex = PTHREAD_MUTEX_INITIALIZER;

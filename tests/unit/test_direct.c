@@ -152,8 +152,7 @@ static void test_state_goes_round(void **state)
     machine_destroy(m);
 }
 
-/* ---- Kicks
- * -------------------------------------------------------------------- */
+/* ---- Kicks --------------------------------------------------------------- */
 
 /* 1: inc %rax; push %rax; pop %rbx; jmp 1b */
 static const uint8_t endless[] = {0x48, 0xff, 0xc0, 0x50, 0x5b, 0xeb, 0xf9};
@@ -216,8 +215,7 @@ static void test_kicks(void **state)
     machine_destroy(m);
 }
 
-/* ---- A crash of the VMM
- * ---------------------------------------------------------- */
+/* ---- A crash of the VMM -------------------------------------------------- */
 
 static void test_crash_report(void **state)
 {

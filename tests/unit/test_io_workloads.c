@@ -115,7 +115,7 @@ static uint64_t lines(uint64_t length)
     return sum;
 }
 
-/* ---- The database after 64 transactions ----------------------------------- */
+/* ---- The database after 64 transactions ---------------------------------- */
 
 #define DB_OPS 64
 

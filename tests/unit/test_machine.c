@@ -251,7 +251,7 @@ static void test_stop(void **state)
     }
 }
 
-/* ---- Regions ------------------------------------------------------------------ */
+/* ---- Regions ------------------------------------------------------------- */
 
 static uint32_t rung[16];
 static unsigned rings;
@@ -331,7 +331,7 @@ static void test_nested_regions(void **state)
     assert_non_null(strstr(r.warning, "had not begun"));
 }
 
-/* ---- Lines ------------------------------------------------------------------- */
+/* ---- Lines --------------------------------------------------------------- */
 
 static char lines[4][128];
 static size_t lengths[4];

@@ -201,8 +201,7 @@ static void test_causes(void **state)
     assert_non_null(strstr(v.cause, "timer"));
 }
 
-/* ---- The report's tables --------------------------------------------------
- */
+/* ---- The report's tables ------------------------------------------------- */
 
 #define ROW(backend, paging, bench, events)                                 \
     "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"" backend   \

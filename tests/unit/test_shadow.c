@@ -52,8 +52,7 @@ static uint64_t page_va(const struct world *w, unsigned which, unsigned k)
     return area(w, which) + k * PAGE;
 }
 
-/* ---- The owner's TLB -------------------------------------------------------
- */
+/* ---- The owner's TLB ----------------------------------------------------- */
 
 static void each_entry(struct world *w, gva_t gva, uint64_t size, bool drop)
 {
@@ -80,8 +79,7 @@ static void tlb_protect(void *opaque, gva_t gva)
     each_entry(opaque, gva, PAGE, false);
 }
 
-/* ---- The model -------------------------------------------------------------
- */
+/* ---- The model ----------------------------------------------------------- */
 
 static bool same(const struct seen *a, const struct seen *b)
 {
@@ -159,8 +157,7 @@ static void check(struct world *w, unsigned which, unsigned k, gpa_t gpa,
              (unsigned long long)gpa, write ? ", writable" : "");
 }
 
-/* ---- Both sinks ------------------------------------------------------------
- */
+/* ---- Both sinks ---------------------------------------------------------- */
 
 static uint64_t host_of(const struct world *w, unsigned cpl, uint64_t gva)
 {
@@ -424,8 +421,7 @@ static void test_two_views(void **state)
         every_option(shadow_policies[k], false, SHADOW_DELTA, 3000);
 }
 
-/* ---- What each policy costs ------------------------------------------------
- */
+/* ---- What each policy costs ---------------------------------------------- */
 
 /* How many of the event the call makes. */
 #define COUNTED(w, event, call)                        \

@@ -238,8 +238,7 @@ static void test_matmul_elements_are_in_range(void **state)
     }
 }
 
-/* ---- the native processes -------------------------------------------------
- */
+/* ---- the native processes ------------------------------------------------ */
 
 static void test_native_processes(void **state)
 {

@@ -48,8 +48,7 @@ const char *clients_refuse(void)
     return NULL;
 }
 
-/* ---- The clients ----------------------------------------------------------
- */
+/* ---- The clients --------------------------------------------------------- */
 
 /* Operations with the same remainder are one client's, in order. */
 static int run_share(unsigned me)
@@ -118,8 +117,7 @@ static void __attribute__((noreturn)) keep_clients(void)
     sys_exit(0);
 }
 
-/* ---- Batches --------------------------------------------------------------
- */
+/* ---- Batches ------------------------------------------------------------- */
 
 static void post_batch(void)
 {
@@ -160,8 +158,7 @@ void clients_idle(uint64_t n)
     run_batch(0);
 }
 
-/* ---- The database ---------------------------------------------------------
- */
+/* ---- The database -------------------------------------------------------- */
 
 static void fill(void)
 {
