@@ -66,7 +66,7 @@ struct vm_bus {
 
 /* Flags a backend polls at points of its choice (interp: block ends and every
  * taken backward branch). Set from any thread or signal handler. */
-#define ATTN_IRQ  1u /* irq_ack would return a vector, if IF were set */
+#define ATTN_IRQ 1u  /* irq_ack would return a vector, if IF were set */
 #define ATTN_KICK 2u /* leave run() with EXIT_KICKED */
 
 /* ---- vCPU -------------------------------------------------------------- */
@@ -101,8 +101,8 @@ struct vm {
     const struct backend *backend;
     struct guest_ram *ram;
     const struct vm_bus *bus;
-    const char *paging;      /* requested policy, NULL: the default */
-    const char *options;     /* "key=value,...": a backend takes those that begin
+    const char *paging;   /* requested policy, NULL: the default */
+    const char *options;  /* "key=value,...": a backend takes those that begin
                                 with its name, and, where it has a choice of
                                 policies, those that begin with "paging-":
                                 paging-fault-around=N (pages, a power of two up
@@ -110,9 +110,9 @@ struct vm {
                                 paging-shadow-cache=N (address spaces),
                                 paging-walk-cache=on|off,
                                 paging-nested-large=on|off. NULL: none */
-    bool deterministic;      /* time is retired instructions */
-    bool trap_exceptions;    /* tests: exceptions end run() */
-    uint64_t tsc_khz;        /* of the host's TSC, or of deterministic time */
+    bool deterministic;   /* time is retired instructions */
+    bool trap_exceptions; /* tests: exceptions end run() */
+    uint64_t tsc_khz;     /* of the host's TSC, or of deterministic time */
     volatile unsigned attention; /* ATTN_*, updated with __atomic builtins */
     uint64_t deadline; /* bus->now() at which run() returns EXIT_TIMER;
                           UINT64_MAX: never */
@@ -129,12 +129,12 @@ enum backend_class {
 };
 
 #define CAP_DETERMINISTIC 1u /* vm->deterministic is honoured */
-#define CAP_IRQCHIP       2u /* has its own LAPIC and IOAPIC: set_irq_line() */
-#define CAP_STEP          4u /* step() */
-#define CAP_SANDBOX       8u /* run() needs no system call beyond the runner's
-                                seccomp filter */
-#define CAP_LOW_LAYOUT    16u /* the guest kernel runs at host CPL 3, in the low
-                                 half: booted with layout=low */
+#define CAP_IRQCHIP 2u       /* has its own LAPIC and IOAPIC: set_irq_line() */
+#define CAP_STEP 4u          /* step() */
+/* run() needs no system call beyond the runner's seccomp filter */
+#define CAP_SANDBOX 8u
+/* the guest kernel runs at host CPL 3, in the low half: booted with layout=low */
+#define CAP_LOW_LAYOUT 16u
 
 /* What a foreign VMM or a native process is started for. Paths are absolute. */
 struct foreign_job {

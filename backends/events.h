@@ -79,7 +79,7 @@ enum tm_event {
 #define EVENT(id, name, meaning) EV_##id,
     TM_EVENTS(EVENT)
 #undef EVENT
-    EV_COUNT
+        EV_COUNT
 };
 
 /* What only the interpreter counts, of exit.cr and exit.msr: kinds that differ

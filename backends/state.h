@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
+/* clang-format off */
 enum x86_gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
                R8, R9, R10, R11, R12, R13, R14, R15 };
+/* clang-format on */
 enum x86_sreg { ES, CS, SS, DS, FS, GS, SREG_COUNT };
 
 /* attr, as in the VMX access-rights word (SDM vol. 3C, 25.4.1):
@@ -20,13 +22,13 @@ struct x86_seg {
     uint16_t pad;
     uint32_t attr;
 };
-#define SEG_TYPE(a)  ((a)&15)
-#define SEG_S        0x10u
-#define SEG_DPL(a)   (((a) >> 5) & 3)
-#define SEG_P        0x80u
-#define SEG_L        0x2000u
-#define SEG_DB       0x4000u
-#define SEG_G        0x8000u
+#define SEG_TYPE(a) ((a)&15)
+#define SEG_S 0x10u
+#define SEG_DPL(a) (((a) >> 5) & 3)
+#define SEG_P 0x80u
+#define SEG_L 0x2000u
+#define SEG_DB 0x4000u
+#define SEG_G 0x8000u
 #define SEG_UNUSABLE 0x10000u
 
 struct x86_dtr {
@@ -112,11 +114,13 @@ struct x86_state {
 #define EFER_NXE 0x800ull
 
 /* Exception vectors */
+/* clang-format off */
 enum x86_vector {
     VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5,
     VEC_UD = 6, VEC_NM = 7, VEC_DF = 8, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12,
     VEC_GP = 13, VEC_PF = 14, VEC_MF = 16, VEC_AC = 17, VEC_MC = 18, VEC_XM = 19
 };
+/* clang-format on */
 
 /* Page-fault error code */
 #define PF_P 1u  /* protection violation (else not present) */

@@ -69,8 +69,8 @@ void lab_channel_free(struct lab_channel *c)
  * and no mitigations: each is minutes of emulation elsewhere. */
 #define CPU "EPYC,+svm,+npt"
 #define MEMORY_MIB "768"
-#define KERNEL_WORDS                                                     \
-    "console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable " \
+#define KERNEL_WORDS                                                           \
+    "console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable "       \
     "no_timer_check random.trust_cpu=on"
 
 struct boot {

@@ -108,7 +108,8 @@ const char *report_kvm_label(const struct report *r, unsigned file)
         const struct report_series *s = &r->series[r->rows[i].series];
 
         if (r->rows[i].status == ROW_OK && s->variant.file == file &&
-            (!strcmp(s->variant.backend, "kvm") || !strcmp(s->variant.backend, "qemu-kvm")))
+            (!strcmp(s->variant.backend, "kvm") ||
+             !strcmp(s->variant.backend, "qemu-kvm")))
             return result_text(json_object_get(host, RF_KVM), RF_LABEL);
     }
     return NULL;

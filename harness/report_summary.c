@@ -27,7 +27,8 @@ static void say_counts(const struct report *r, sayer *say, void *opaque)
         noisy += r->rows[i].noisy;
     }
     if (!r->nrows) {
-        text_add(&t, "%u rows have counts, and no times that compare with others.",
+        text_add(&t,
+                 "%u rows have counts, and no times that compare with others.",
                  r->ncounted);
         say_text(&t, say, opaque);
         return;
@@ -187,8 +188,8 @@ static void say_vmm_bound(const struct report *r, unsigned series, sayer *say,
             continue;
         known++;
         bound += vmm > guest;
-        picks[row->bench] = (struct report_pick){
-            true, vmm > guest, 100 * vmm / (guest + vmm)};
+        picks[row->bench] =
+            (struct report_pick){true, vmm > guest, 100 * vmm / (guest + vmm)};
     }
     report_list(r, picks, NULL, &list);
     if (bound) {
@@ -236,7 +237,8 @@ static void say_checksums(const struct report *r, sayer *say, void *opaque)
                  "computes something else.%s",
                  differ.text, agree ? " " : "");
     if (agree)
-        text_add(&t, "%s of %u workload%s agree on all backends that ran "
+        text_add(&t,
+                 "%s of %u workload%s agree on all backends that ran "
                  "%s.",
                  differ.len ? "The checksums" : "Checksums", agree,
                  agree == 1 ? "" : "s", agree == 1 ? "it" : "them");

@@ -173,9 +173,8 @@ static bool is_nested(const struct report *r, unsigned series)
 
 /* Of the map's shadow policies the cheapest at a point; its median is INFINITY
  * where there is none. */
-static struct tradeoff_price best_shadow(const struct report *r,
-                                         const struct tradeoff *m,
-                                         unsigned bench)
+static struct tradeoff_price
+best_shadow(const struct report *r, const struct tradeoff *m, unsigned bench)
 {
     struct tradeoff_price best = {.median = INFINITY};
 

@@ -35,7 +35,7 @@
 #define RF_SMT "smt"           /* "on" "off" "notsupported" ...; or absent */
 #define RF_KVM "kvm"
 #define RF_PMU "pmu"
-#define RF_PRIMITIVES                                       \
+#define RF_PRIMITIVES                                                          \
     "primitives" /* {name: median ticks}: syscall,          \
                     signal_round_trip, mmap_page, mprotect, \
                     pipe_round_trip, kvm_exit */
@@ -54,7 +54,7 @@
 #define RF_MODULE "module"
 #define RF_PAGING "paging"
 #define RF_OPTIONS "options" /* of backends: "key=value,value key=value" */
-#define RF_RING0 "ring0"             /* hardware emulated unknown */
+#define RF_RING0 "ring0"     /* hardware emulated unknown */
 #define RF_RING0_RATIO "ring0_ratio" /* ring-0 loop / ring-3 loop */
 #define RF_LABEL "label"             /* what tables and plots call this KVM */
 
@@ -77,40 +77,40 @@
 #define RF_BENCH "bench"
 #define RF_OP "op" /* what one operation is */
 #define RF_BACKEND "backend"
-#define RF_PARAMS \
+#define RF_PARAMS                                                              \
     "params" /* run: point of the grid and options of the backend; config: \
                 dials with the values asked for, as RF_OPTIONS */
-#define RF_STATUS "status" /* ok skipped failed timeout */
-#define RF_UNIT "unit"     /* ticks; instructions when deterministic */
-#define RF_ITERATIONS "iterations"     /* operations in a batch */
+#define RF_STATUS "status"         /* ok skipped failed timeout */
+#define RF_UNIT "unit"             /* ticks; instructions when deterministic */
+#define RF_ITERATIONS "iterations" /* operations in a batch */
 #define RF_TICKS_PER_OP "ticks_per_op" /* (sample - control) / iterations */
 #define RF_MEDIAN "median"
 #define RF_MAD "mad"
 #define RF_MIN "min"
 #define RF_CI95 "ci95"   /* [low, high] of the median */
 #define RF_MODES "modes" /* more than one: positions of the modes */
-#define RF_CONTROL_PER_OP "control_per_op" /* median of control / iterations \
-                                            */
-#define RF_NS_PER_OP "ns_per_op"           /* absent when deterministic */
-#define RF_CONTROL "control"               /* raw ticks, as samples */
-#define RF_EVENTS "events" /* {event: count per op, control removed} */
+/* median of control / iterations */
+#define RF_CONTROL_PER_OP "control_per_op"
+#define RF_NS_PER_OP "ns_per_op" /* absent when deterministic */
+#define RF_CONTROL "control"     /* raw ticks, as samples */
+#define RF_EVENTS "events"       /* {event: count per op, control removed} */
 #define RF_CONTROL_EVENTS "control_events" /* what was removed */
 #define RF_EVENT_TICKS "event_ticks"       /* {event: VMM ticks per op} */
 #define RF_TIME_SPLIT "time_split"         /* ticks per op, control included */
-#define RF_GUEST                                                 \
+#define RF_GUEST                                                               \
     "guest"            /* inside the backend's run loop; for kvm \
                           that includes KVM's work in the kernel */
 #define RF_VMM "vmm"   /* in the VMM's event handlers */
 #define RF_PERF "perf" /* {scope, counts} */
-#define RF_SCOPE                                                              \
+#define RF_SCOPE                                                               \
     "scope"                    /* "op": counts per operation, kernel batches; \
                                   "process": totals of the whole process */
 #define RF_COUNTS "counts"     /* {perf event name: number} */
 #define RF_CHECKSUM "checksum" /* 16 hex digits */
 #define RF_NOISY "noisy"
-#define RF_TIMES "times" /* why its ticks compare with nothing: "emulated", the \
-                            host's processor is software; "traced", counting    \
-                            made each exit slower. Absent: they do compare */
+/* why its ticks compare with nothing: "emulated", the host's processor is
+ * software; "traced", counting made each exit slower. Absent: they do compare */
+#define RF_TIMES "times"
 #define RF_WALL_S "wall_s" /* all rounds together, start-up included */
 
 /* warnings[]: text always; the others where they apply */

@@ -25,7 +25,7 @@ struct runner_job {
     bool deterministic;
     unsigned timeout_s;
     const struct perf_set *perf;
-    bool verbose; /* copy what the guest says to stderr */
+    bool verbose;      /* copy what the guest says to stderr */
     const char *words; /* more for the guest's command line, or NULL */
     /* Optional: sees each line that the guest wrote. */
     void (*line)(void *opaque, const char *text, size_t len);

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FILE_MAX (256 << 20) /* what file_read takes: nothing of ours is near \
-                              */
+/* What file_read takes: nothing of ours is near. */
+#define FILE_MAX (256 << 20)
 
 int fail_why(char why[REASON_MAX], int err, const char *format, ...)
 {

@@ -63,13 +63,13 @@ const char *audit_try(void (*op)(void *), void *arg, const char *problem);
 /* NAME_k and NAME_u: the two bodies, made ready to be called in ring 0 and by
  * user_call. They may use any register but RSI and RSP and jump to 99 to end.
  */
-#define AUDIT_CODE(name, kernel_body, user_body)                              \
-    extern const char name##_k[], name##_k_end[], name##_u[], name##_u_end[]; \
-    __asm__(".pushsection .text.audit, \"ax\", @progbits\n" #name "_k:\n"     \
-            "push %rbx\n push %rbp\n push %r12\n" kernel_body "\n"            \
-            "99: pop %r12\n pop %rbp\n pop %rbx\n ret\n" #name                \
-            "_k_end:\n" #name "_u:\n" user_body "\n"                          \
-            "99: mov $17, %eax\n syscall\n ud2\n" #name "_u_end:\n"           \
+#define AUDIT_CODE(name, kernel_body, user_body)                               \
+    extern const char name##_k[], name##_k_end[], name##_u[], name##_u_end[];  \
+    __asm__(".pushsection .text.audit, \"ax\", @progbits\n" #name "_k:\n"      \
+            "push %rbx\n push %rbp\n push %r12\n" kernel_body "\n"             \
+            "99: pop %r12\n pop %rbp\n pop %rbx\n ret\n" #name                 \
+            "_k_end:\n" #name "_u:\n" user_body "\n"                           \
+            "99: mov $17, %eax\n syscall\n ud2\n" #name "_u_end:\n"            \
             ".popsection")
 #define AUDIT_BOTH(name, body) AUDIT_CODE(name, body, body)
 #define AUDIT_RUN(name) name##_k, name##_k_end, name##_u, name##_u_end

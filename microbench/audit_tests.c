@@ -125,8 +125,8 @@ static void judge_popf(struct audit *a)
 
 /* ---- Instructions that look at a descriptor ----------------------------- */
 
-#define LOOK(insn)           \
-    "xor %ecx, %ecx\n " insn \
+#define LOOK(insn)                                                             \
+    "xor %ecx, %ecx\n " insn                                                   \
     "\n setz %cl\n mov %rax, (%rsi)\n mov %rcx, 8(%rsi)"
 
 AUDIT_BOTH(lar, LOOK("lar %edi, %eax"));
@@ -215,14 +215,14 @@ static void judge_movfromcs(struct audit *a)
  * 32-bit segment, and this code says so: all but its first two bytes mean the
  * same in both modes, and those count RAX down in 32-bit mode. There is no way
  * back from there but an exception. */
-#define LANDING                                               \
-    "1: .byte 0x48, 0x90\n mov %eax, 8(%rsi)\n" AUDIT_CAPTURE \
+#define LANDING                                                                \
+    "1: .byte 0x48, 0x90\n mov %eax, 8(%rsi)\n" AUDIT_CAPTURE                  \
     "test %eax, %eax\n jnz 3f\n"
 #define NO_WAY_BACK "jmp 99f\n 3: ud2"
 
 /* m16:32 at the stack's top; that form exists on every CPU. */
-#define FAR_POINTER                                           \
-    "lea 1f(%rip), %rax\n sub $16, %rsp\n mov %eax, (%rsp)\n" \
+#define FAR_POINTER                                                            \
+    "lea 1f(%rip), %rax\n sub $16, %rsp\n mov %eax, (%rsp)\n"                  \
     "mov %edi, 4(%rsp)\n xor %eax, %eax\n"
 
 AUDIT_BOTH(jmpfar,
@@ -444,18 +444,18 @@ static void judge_sysret(struct audit *a)
 
 /* ---- The table ---------------------------------------------------------- */
 
-#define CLASSIC(insn, flags, run, ...)                      \
-    {                                                       \
-        insn, "classic", flags, AUDIT_RUN(run), __VA_ARGS__ \
+#define CLASSIC(insn, flags, run, ...)                                         \
+    {                                                                          \
+        insn, "classic", flags, AUDIT_RUN(run), __VA_ARGS__                    \
     }
-#define MODERN(insn, flags, run, ...)                      \
-    {                                                      \
-        insn, "modern", flags, AUDIT_RUN(run), __VA_ARGS__ \
+#define MODERN(insn, flags, run, ...)                                          \
+    {                                                                          \
+        insn, "modern", flags, AUDIT_RUN(run), __VA_ARGS__                     \
     }
-#define OUTER(insn, flags, run, ...)                                    \
-    {                                                                   \
-        insn, "modern", AUDIT_VIA_USER | (flags), outer_u, outer_u_end, \
-            run##_u, run##_u_end, __VA_ARGS__                           \
+#define OUTER(insn, flags, run, ...)                                           \
+    {                                                                          \
+        insn, "modern", AUDIT_VIA_USER | (flags), outer_u, outer_u_end,        \
+            run##_u, run##_u_end, __VA_ARGS__                                  \
     }
 
 const struct audit_test audit_tests[] = {

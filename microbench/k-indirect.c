@@ -8,10 +8,10 @@ struct vm {
 
 /* A C library would have these as one function each; so must we, or there would
  * be nothing to call. */
-#define STEP(name, expression)                                         \
-    static __attribute__((noinline, noclone)) void name(struct vm *vm) \
-    {                                                                  \
-        expression;                                                    \
+#define STEP(name, expression)                                                 \
+    static __attribute__((noinline, noclone)) void name(struct vm *vm)         \
+    {                                                                          \
+        expression;                                                            \
     }
 
 STEP(step_add, vm->acc += vm->other)

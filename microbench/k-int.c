@@ -2,22 +2,22 @@
 #include "kcompute.h"
 
 /* A quarter round in the manner of BLAKE2b. */
-#define MIX(a, b, c, d, x, y)       \
-    do {                            \
-        a += b + x;                 \
-        d = rotate_left(d ^ a, 32); \
-        c += d;                     \
-        b = rotate_left(b ^ c, 40); \
-        a += b + y;                 \
-        d = rotate_left(d ^ a, 48); \
-        c += d;                     \
-        b = rotate_left(b ^ c, 1);  \
+#define MIX(a, b, c, d, x, y)                                                  \
+    do {                                                                       \
+        a += b + x;                                                            \
+        d = rotate_left(d ^ a, 32);                                            \
+        c += d;                                                                \
+        b = rotate_left(b ^ c, 40);                                            \
+        a += b + y;                                                            \
+        d = rotate_left(d ^ a, 48);                                            \
+        c += d;                                                                \
+        b = rotate_left(b ^ c, 1);                                             \
     } while (0)
 
-#define MIX4(x, y)         \
-    MIX(a, b, c, d, x, y); \
-    MIX(b, c, d, a, y, x); \
-    MIX(c, d, a, b, x, a); \
+#define MIX4(x, y)                                                             \
+    MIX(a, b, c, d, x, y);                                                     \
+    MIX(b, c, d, a, y, x);                                                     \
+    MIX(c, d, a, b, x, a);                                                     \
     MIX(d, a, b, c, b *x, y)
 
 static uint64_t run(uint64_t n)

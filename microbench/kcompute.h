@@ -9,8 +9,8 @@
 
 #include "../guest/kernel/api.h"
 
-#define DEFINE_KCOMPUTE(ident, name, op, summary, ...)                      \
-    DEFINE_BENCHMARK(ident, name, "kcompute", op, summary, TM_BENCH_NATIVE, \
+#define DEFINE_KCOMPUTE(ident, name, op, summary, ...)                         \
+    DEFINE_BENCHMARK(ident, name, "kcompute", op, summary, TM_BENCH_NATIVE,    \
                      __VA_ARGS__)
 
 /* The value counts as used. */

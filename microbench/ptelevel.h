@@ -23,16 +23,16 @@ void ptelevel_control(uint64_t n);
 const char *ptelevel_verify(void);
 void ptelevel_cleanup(void);
 
-#define DEFINE_PTELEVEL(ident, kind, name, op, summary)           \
-    static const char *ident##_init(void)                         \
-    {                                                             \
-        return ptelevel_init(kind);                               \
-    }                                                             \
-    DEFINE_BENCHMARK_GRID(                                        \
-        ident, name, "paging", op, summary, 0, PTELEVEL_GRID,     \
-        .init = ident##_init, .kernel = ptelevel_kernel,          \
-        .control = ptelevel_control, .reset = ptelevel_reset,     \
-        .max_batch = PTELEVEL_ENTRIES, .verify = ptelevel_verify, \
+#define DEFINE_PTELEVEL(ident, kind, name, op, summary)                        \
+    static const char *ident##_init(void)                                      \
+    {                                                                          \
+        return ptelevel_init(kind);                                            \
+    }                                                                          \
+    DEFINE_BENCHMARK_GRID(                                                     \
+        ident, name, "paging", op, summary, 0, PTELEVEL_GRID,                  \
+        .init = ident##_init, .kernel = ptelevel_kernel,                       \
+        .control = ptelevel_control, .reset = ptelevel_reset,                  \
+        .max_batch = PTELEVEL_ENTRIES, .verify = ptelevel_verify,              \
         .cleanup = ptelevel_cleanup)
 
 #endif

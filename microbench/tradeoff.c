@@ -132,8 +132,7 @@ static const char *tradeoff_init(void)
 
 /* ---- One operation ------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) void
-burst(uint64_t n, bool really)
+static inline __attribute__((always_inline)) void burst(uint64_t n, bool really)
 {
     unsigned first = updated;
 
@@ -152,8 +151,7 @@ burst(uint64_t n, bool really)
     updated = (unsigned)((first + n + 5) % PAGES);
 }
 
-static inline __attribute__((always_inline)) uint64_t
-touch(bool really)
+static inline __attribute__((always_inline)) uint64_t touch(bool really)
 {
     unsigned page = really ? touched : 0;
     uint64_t word = *(volatile uint64_t *)page_at(page);
@@ -244,8 +242,7 @@ DEFINE_BENCHMARK_GRID(
     tradeoff, "tradeoff", "tradeoff", "1000 steps",
     "Page-table updates, context switches and touches strewn into 1000 steps "
     "of computation",
-    0, "updates=0,16,64,256 switches=0,4,32 touches=64,1024",
-    .min_batch = 4, .init = tradeoff_init, .reset = tradeoff_reset,
-    .kernel = tradeoff_kernel, .control = tradeoff_control,
-    .checksum = tradeoff_checksum, .verify = tradeoff_verify,
-    .cleanup = tradeoff_cleanup);
+    0, "updates=0,16,64,256 switches=0,4,32 touches=64,1024", .min_batch = 4,
+    .init = tradeoff_init, .reset = tradeoff_reset, .kernel = tradeoff_kernel,
+    .control = tradeoff_control, .checksum = tradeoff_checksum,
+    .verify = tradeoff_verify, .cleanup = tradeoff_cleanup);

@@ -13,21 +13,21 @@ _Static_assert(SYS_null == 0 && SYS_bench_return == 17,
  * explains, because user_call() copies it to the begin of a page. */
 #define USER_LOOP(name, body) USER_LOOP_AROUND(name, "", body, "")
 /* The same with code that runs once, before and after the loop. */
-#define USER_LOOP_AROUND(name, before, body, after)           \
-    extern const char name[], name##_end[];                   \
-    __asm__(".pushsection .text." #name ",\"ax\",@progbits\n" \
-            ".p2align 6\n" #name ":\n"                        \
-            "mov %rdi, %rbx\n" before "\n"                    \
-            "test %rbx, %rbx\n"                               \
-            "jz 9f\n"                                         \
-            ".p2align 6\n"                                    \
-            "8:\n" body "\n"                                  \
-            "dec %rbx\n"                                      \
-            "jnz 8b\n"                                        \
-            "9:\n" after "\n"                                 \
-            "mov $17, %eax\n"                                 \
-            "syscall\n"                                       \
-            "ud2\n" #name "_end:\n"                           \
+#define USER_LOOP_AROUND(name, before, body, after)                            \
+    extern const char name[], name##_end[];                                    \
+    __asm__(".pushsection .text." #name ",\"ax\",@progbits\n"                  \
+            ".p2align 6\n" #name ":\n"                                         \
+            "mov %rdi, %rbx\n" before "\n"                                     \
+            "test %rbx, %rbx\n"                                                \
+            "jz 9f\n"                                                          \
+            ".p2align 6\n"                                                     \
+            "8:\n" body "\n"                                                   \
+            "dec %rbx\n"                                                       \
+            "jnz 8b\n"                                                         \
+            "9:\n" after "\n"                                                  \
+            "mov $17, %eax\n"                                                  \
+            "syscall\n"                                                        \
+            "ud2\n" #name "_end:\n"                                            \
             ".popsection")
 
 /* Makes one system call, which also allocates user_call()'s pages; why there is

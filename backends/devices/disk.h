@@ -9,9 +9,9 @@
 struct disk {
     uint64_t size; /* bytes, a multiple of DISK_SECTOR */
     bool read_only;
-    int fd;           /* raw file, or -1 */
-    uint8_t *memory;  /* generated: size bytes, and */
-    uint8_t *present; /* a byte for each 4 KiB block that was filled in */
+    int fd;                 /* raw file, or -1 */
+    uint8_t *memory;        /* generated: size bytes, and */
+    uint8_t *present;       /* a byte for each 4 KiB block that was filled in */
     struct disk_undo *undo; /* NULL: power is not going to fail */
 };
 

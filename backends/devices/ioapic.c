@@ -4,29 +4,29 @@
 #include "devices.h"
 #include "guest/abi/abi.h"
 
-#define IOAPIC_PINS    24
+#define IOAPIC_PINS 24
 #define IOAPIC_VERSION 0x20 /* has the EOI register */
 
 #define REG_SELECT 0x00
 #define REG_WINDOW 0x10
-#define REG_EOI    0x40
+#define REG_EOI 0x40
 
-#define INDEX_ID      0x00
+#define INDEX_ID 0x00
 #define INDEX_VERSION 0x01
-#define INDEX_ARB     0x02
-#define INDEX_TABLE   0x10 /* two words an entry */
+#define INDEX_ARB 0x02
+#define INDEX_TABLE 0x10 /* two words an entry */
 
 /* Entry:  63..56  16    15       14          13        12    11       10..8  7..0
  *         dest    mask  trigger  remote IRR  polarity  sent  logical  mode   vector
  */
-#define RTE_VECTOR(e)  ((uint8_t)(e))
-#define RTE_MODE(e)    ((e) >> 8 & 7)
+#define RTE_VECTOR(e) ((uint8_t)(e))
+#define RTE_MODE(e) ((e) >> 8 & 7)
 #define RTE_LOGICAL(e) ((e) >> 11 & 1)
-#define RTE_REMOTE     0x4000ull
-#define RTE_LEVEL      0x8000ull
-#define RTE_MASKED     0x10000ull
-#define RTE_WRITABLE   0xff0000000001afffull
-#define RTE_DEST(e)    ((e) >> 56)
+#define RTE_REMOTE 0x4000ull
+#define RTE_LEVEL 0x8000ull
+#define RTE_MASKED 0x10000ull
+#define RTE_WRITABLE 0xff0000000001afffull
+#define RTE_DEST(e) ((e) >> 56)
 
 struct ioapic {
     struct device dev;

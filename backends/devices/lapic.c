@@ -10,16 +10,16 @@
 #define LAPIC_VERSION_VALUE (0x14u | (LVT_COUNT - 1) << 16)
 
 /* Error status bits */
-#define ESR_SEND_VECTOR    0x20u
+#define ESR_SEND_VECTOR 0x20u
 #define ESR_RECEIVE_VECTOR 0x40u
-#define ESR_REGISTER       0x80u
+#define ESR_REGISTER 0x80u
 
-#define MODE_FIXED  0
+#define MODE_FIXED 0
 #define MODE_LOWEST 1
 
 const uint32_t lapic_lvt_writable[LVT_COUNT] = {
-    [LVT_TIMER] = 0x700ff,   [LVT_THERMAL] = 0x107ff, [LVT_PERF] = 0x107ff,
-    [LVT_LINT0] = 0x1a7ff,   [LVT_LINT1] = 0x1a7ff,   [LVT_ERROR] = 0x100ff,
+    [LVT_TIMER] = 0x700ff, [LVT_THERMAL] = 0x107ff, [LVT_PERF] = 0x107ff,
+    [LVT_LINT0] = 0x1a7ff, [LVT_LINT1] = 0x1a7ff,   [LVT_ERROR] = 0x100ff,
 };
 
 /* ---- Vectors and priorities ---------------------------------------------- */

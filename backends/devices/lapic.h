@@ -5,6 +5,7 @@
 #include "../machine/board.h"
 
 /* Registers, by MMIO offset / 16, which is also the x2APIC MSR - 0x800. */
+/* clang-format off */
 enum lapic_reg {
     LAPIC_ID = 0x02, LAPIC_VERSION = 0x03, LAPIC_TPR = 0x08, LAPIC_APR = 0x09,
     LAPIC_PPR = 0x0a, LAPIC_EOI = 0x0b, LAPIC_LDR = 0x0d, LAPIC_DFR = 0x0e,
@@ -16,23 +17,24 @@ enum lapic_reg {
 };
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1,
                  LVT_ERROR, LVT_COUNT };
+/* clang-format on */
 
 /* LVT entry:  18..17      16    15       14       13        12     10..8  7..0
  *             timer mode  mask  trigger  remote   polarity  sent   mode   vector
  */
 #define LVT_VECTOR(v) ((v)&0xff)
-#define LVT_MASKED    0x10000u
-#define LVT_MODE(v)   (((v) >> 17) & 3)
-#define LVT_ONESHOT   0
-#define LVT_PERIODIC  1
-#define LVT_DEADLINE  2
+#define LVT_MASKED 0x10000u
+#define LVT_MODE(v) (((v) >> 17) & 3)
+#define LVT_ONESHOT 0
+#define LVT_PERIODIC 1
+#define LVT_DEADLINE 2
 
 /* What the timer counts in one-shot and periodic mode, before division. */
 #define LAPIC_BUS_HZ 1000000000ull
 
 struct lapic_timer {
     uint32_t initial, divide; /* as the guest wrote them */
-    uint64_t period;  /* ticks that `initial` lasts */
+    uint64_t period;          /* ticks that `initial` lasts */
     uint64_t expires; /* guest time; UINT64_MAX: not running. Masked or not:
                          the counter runs either way. */
 };
@@ -49,7 +51,7 @@ struct lapic {
 };
 
 /* The APIC base MSR */
-#define BASE_BSP    0x100ull
+#define BASE_BSP 0x100ull
 #define BASE_X2APIC 0x400ull
 #define BASE_ENABLE 0x800ull
 

@@ -90,16 +90,16 @@ void lapic_timer_set_divide(struct lapic *l, uint32_t v)
 {
     struct board *b = l->dev.board;
     uint32_t left = lapic_timer_current(l);
-    bool running = l->timer.expires != UINT64_MAX &&
-                   timer_mode(l) <= LVT_PERIODIC;
+    bool running =
+        l->timer.expires != UINT64_MAX && timer_mode(l) <= LVT_PERIODIC;
 
     l->timer.divide = v & 0xb;
     if (!running)
         return;
     timer_start(l);
-    l->timer.expires = board_now(b) +
-                       board_ticks(b, (uint64_t)left << timer_shift(v),
-                                   LAPIC_BUS_HZ);
+    l->timer.expires =
+        board_now(b) +
+        board_ticks(b, (uint64_t)left << timer_shift(v), LAPIC_BUS_HZ);
     board_rearm(b);
 }
 

@@ -4,11 +4,11 @@
  * is ignored); channel 0 interrupts on pin 2, as on a PC without an 8259. */
 #include "devices.h"
 
-#define PIT_PORT    0x40
+#define PIT_PORT 0x40
 #define PIT_COMMAND 0x43
 #define PIT_CONTROL 0x61 /* system control port B */
-#define PIT_HZ      1193182
-#define PIT_PIN     2
+#define PIT_HZ 1193182
+#define PIT_PIN 2
 /* The refresh request, channel 1 on a PC, toggles every 18 clocks. */
 #define PIT_REFRESH 18
 /* A guest that asks for more interrupts than this would get nothing else. */
@@ -20,8 +20,8 @@ struct pit_channel {
     uint8_t mode; /* 0..5 */
     enum pit_access access;
     bool gate;
-    bool loaded;      /* a count was written since the last command */
-    bool read_high;   /* the next read, or write, is of the high byte */
+    bool loaded;    /* a count was written since the last command */
+    bool read_high; /* the next read, or write, is of the high byte */
     bool write_high;
     uint8_t low;      /* first half of a two-byte write */
     uint32_t reload;  /* 1..65536 */
@@ -192,8 +192,8 @@ static uint8_t pit_read_count(struct pit *p, struct pit_channel *c)
         return c->status;
     }
     v = c->latched ? c->latch : pit_count(p, c, board_now(p->dev.board));
-    high = c->access == ACCESS_HIGH ||
-           (c->access == ACCESS_BOTH && c->read_high);
+    high =
+        c->access == ACCESS_HIGH || (c->access == ACCESS_BOTH && c->read_high);
     if (c->access == ACCESS_BOTH)
         c->read_high = !c->read_high;
     if (c->access != ACCESS_BOTH || high)

@@ -68,7 +68,7 @@ const struct device_class device_doorbell = {
 /* ---- ACPI PM timer: 24 bits at 3.579545 MHz of guest time ---------------- */
 
 #define PMTIMER_PORT 0x608
-#define PMTIMER_HZ   3579545
+#define PMTIMER_HZ 3579545
 
 static uint64_t pmtimer_read(struct device *d, uint16_t port, unsigned size)
 {

@@ -7,23 +7,32 @@
 #define UART_FIFO 16
 
 /* Registers; the first two become the divisor while LCR.DLAB is set. */
-enum { REG_DATA, REG_IER, REG_IIR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
+enum {
+    REG_DATA,
+    REG_IER,
+    REG_IIR,
+    REG_LCR,
+    REG_MCR,
+    REG_LSR,
+    REG_MSR,
+    REG_SCR
+};
 #define REG_FCR REG_IIR
 
-#define IER_RX   0x01
+#define IER_RX 0x01
 #define IER_THRE 0x02
-#define IER_LSR  0x04
-#define IER_MSR  0x08
+#define IER_LSR 0x04
+#define IER_MSR 0x08
 
-#define IIR_NONE    0x01
-#define IIR_MSR     0x00
-#define IIR_THRE    0x02
-#define IIR_RX      0x04
-#define IIR_LSR     0x06
+#define IIR_NONE 0x01
+#define IIR_MSR 0x00
+#define IIR_THRE 0x02
+#define IIR_RX 0x04
+#define IIR_LSR 0x06
 #define IIR_TIMEOUT 0x0c
-#define IIR_FIFO    0xc0
+#define IIR_FIFO 0xc0
 
-#define FCR_ENABLE   0x01
+#define FCR_ENABLE 0x01
 #define FCR_CLEAR_RX 0x02
 
 #define LCR_DLAB 0x80
@@ -31,10 +40,10 @@ enum { REG_DATA, REG_IER, REG_IIR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR }
 #define MCR_LOOP 0x10
 #define MCR_OUT2 0x08 /* gates the interrupt line */
 
-#define LSR_DATA    0x01
+#define LSR_DATA 0x01
 #define LSR_OVERRUN 0x02
-#define LSR_THRE    0x20 /* holding register empty */
-#define LSR_TEMT    0x40 /* transmitter empty */
+#define LSR_THRE 0x20 /* holding register empty */
+#define LSR_TEMT 0x40 /* transmitter empty */
 
 #define MSR_LINES 0xb0 /* CTS, DSR, DCD: somebody is listening */
 #define MSR_DELTA 0x0f

@@ -9,10 +9,10 @@
 #define VIRTIO_CONFIG_SIZE 256
 
 /* What a class may offer without doing anything for it (6, 2.7). */
-#define VIRTIO_F_INDIRECT  (1ull << 28)
+#define VIRTIO_F_INDIRECT (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VIRTIO_F_IN_ORDER  (1ull << 35)
-#define VIRTIO_F_RING \
+#define VIRTIO_F_IN_ORDER (1ull << 35)
+#define VIRTIO_F_RING                                                          \
     (VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_IN_ORDER)
 
 struct virtio_slot;

@@ -9,10 +9,10 @@
 
 #define BLK_ID 2
 
-#define BLK_F_SEG_MAX  (1ull << 2)
-#define BLK_F_RO       (1ull << 5)
+#define BLK_F_SEG_MAX (1ull << 2)
+#define BLK_F_RO (1ull << 5)
 #define BLK_F_BLK_SIZE (1ull << 6)
-#define BLK_F_FLUSH    (1ull << 9)
+#define BLK_F_FLUSH (1ull << 9)
 
 enum { BLK_IN = 0, BLK_OUT = 1, BLK_FLUSH = 4, BLK_GET_ID = 8 };
 enum { BLK_OK = 0, BLK_IOERR = 1, BLK_UNSUPP = 2 };
@@ -28,7 +28,8 @@ struct blk_config {
     } geometry;
     uint32_t blk_size;
 };
-_Static_assert(offsetof(struct blk_config, blk_size) == 20, "virtio_blk_config");
+_Static_assert(offsetof(struct blk_config, blk_size) == 20,
+               "virtio_blk_config");
 
 struct blk_header {
     uint32_t type, reserved;
@@ -169,8 +170,8 @@ static int64_t blk_serve(struct virtio_slot *s, unsigned queue,
         status = blk_flush(d);
         break;
     case BLK_GET_ID:
-        done = c->writable_len - 1 < sizeof(id) ? c->writable_len - 1
-                                                : sizeof(id);
+        done =
+            c->writable_len - 1 < sizeof(id) ? c->writable_len - 1 : sizeof(id);
         virtq_write(c, 0, id, done);
         status = BLK_OK;
         break;

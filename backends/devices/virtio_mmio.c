@@ -10,6 +10,7 @@ static const struct virtio_class *const virtio_slots[TM_VIRTIO_SLOTS] = {
     [1] = &virtio_net,
 };
 
+/* clang-format off */
 enum {
     REG_MAGIC = 0x000, REG_VERSION = 0x004, REG_DEVICE = 0x008,
     REG_VENDOR = 0x00c, REG_DEVICE_FEATURES = 0x010, REG_DEVICE_SEL = 0x014,
@@ -20,16 +21,17 @@ enum {
     REG_SHM_LEN = 0x0b0, REG_SHM_BASE = 0x0b8, REG_GENERATION = 0x0fc,
     REG_CONFIG = 0x100
 };
+/* clang-format on */
 
-#define VIRTIO_MAGIC   0x74726976 /* "virt" */
+#define VIRTIO_MAGIC 0x74726976 /* "virt" */
 #define VIRTIO_VERSION 2
-#define VIRTIO_VENDOR  0x4b4d5254 /* "TRMK" */
+#define VIRTIO_VENDOR 0x4b4d5254 /* "TRMK" */
 
 #define STATUS_FEATURES_OK 8
-#define STATUS_DRIVER_OK   4
+#define STATUS_DRIVER_OK 4
 #define STATUS_NEEDS_RESET 0x40
 
-#define INTERRUPT_USED   1
+#define INTERRUPT_USED 1
 #define INTERRUPT_CONFIG 2
 
 #define VIRTIO_F_VERSION_1 (1ull << 32)
@@ -345,8 +347,8 @@ static uint64_t virtio_deadline(struct device *d)
 
     for (unsigned i = 0; i < TM_VIRTIO_SLOTS; i++) {
         struct virtio_slot *s = &v->slot[i];
-        uint64_t t = s->class && s->class->deadline ? s->class->deadline(s)
-                                                    : UINT64_MAX;
+        uint64_t t =
+            s->class && s->class->deadline ? s->class->deadline(s) : UINT64_MAX;
 
         when = t < when ? t : when;
     }
@@ -401,7 +403,7 @@ static int virtio_create(struct device *d, char why[REASON_MAX])
 const struct device_class device_virtio = {
     .name = "virtio",
     .size = sizeof(struct virtio),
-    .mmio = {TM_VIRTIO_GPA, TM_VIRTIO_SLOTS * TM_VIRTIO_STEP},
+    .mmio = {TM_VIRTIO_GPA, TM_VIRTIO_SLOTS *TM_VIRTIO_STEP},
     .create = virtio_create,
     .destroy = virtio_destroy,
     .mmio_read = virtio_mmio_read,

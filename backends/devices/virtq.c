@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define DESC_NEXT     1
-#define DESC_WRITE    2
+#define DESC_NEXT 1
+#define DESC_WRITE 2
 #define DESC_INDIRECT 4
 
 #define AVAIL_NO_INTERRUPT 1
-#define USED_NO_NOTIFY     1
+#define USED_NO_NOTIFY 1
 
 struct virtq_desc {
     uint64_t addr;
@@ -121,8 +121,7 @@ static int virtq_enter(const struct virtq *q, const struct guest_ram *ram,
         *why = "an indirect descriptor that goes on";
     else if (t->indirect)
         *why = "an indirect descriptor in an indirect table";
-    else if (!d->len || d->len % sizeof(*d) ||
-             !ram_ptr(ram, d->addr, d->len))
+    else if (!d->len || d->len % sizeof(*d) || !ram_ptr(ram, d->addr, d->len))
         *why = "an indirect table that is empty, cut or outside RAM";
     else {
         t->base = ram_ptr(ram, d->addr, d->len);

@@ -10,8 +10,8 @@
 
 /* RFLAGS that guest code changes without a trap. POPF's silence about IF and
  * IOPL is the architecture's fault: that is what this backend shows. */
-#define NATIVE_FLAGS                                                         \
-    (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF | FL_TF | FL_NT | \
+#define NATIVE_FLAGS                                                           \
+    (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF | FL_DF | FL_TF | FL_NT |   \
      FL_AC | FL_ID)
 
 static int probe(char why[REASON_MAX])

@@ -12,16 +12,18 @@
 /* Operations: the body sets d (or only flags) from d and s. */
 #define DO(op, d, s)                                                           \
     asm(op " %2, %0\n\t" FLAGS_OUT : "+r"(d), "=a"(fl) : "r"(s) : "cc")
+/* clang-format off */
 #define DO_CARRY(op, d, s)                                                     \
     asm(FLAGS_IN op " %2, %0\n\t" FLAGS_OUT                                    \
         : "+r"(d), "+a"(fl)                                                    \
         : "r"(s)                                                               \
         : "cc")
+/* clang-format on */
 #define DO_FLAGS(op, d, s)                                                     \
     asm(op " %2, %1\n\t" FLAGS_OUT : "=a"(fl) : "r"(d), "r"(s) : "cc")
 
 #define ADD(d, s) DO("add", d, s)
-#define OR(d, s)  DO("or", d, s)
+#define OR(d, s) DO("or", d, s)
 #define ADC(d, s) DO_CARRY("adc", d, s)
 #define SBB(d, s) DO_CARRY("sbb", d, s)
 #define AND(d, s) DO("and", d, s)
@@ -106,7 +108,7 @@
 #define FORM_MQ(form, op, OP, N, ea, source)                                   \
     MEM_HANDLER(op##_##form##_##ea##_##N, BODY_MQ, OP, N, ea, source)
 
-#define SETD(N, reg, d)    SET##N(reg, d)
+#define SETD(N, reg, d) SET##N(reg, d)
 #define SET_NOT(N, reg, d) (void)0
 
 #define FORMS_N(op, OP, N)                                                     \
@@ -159,7 +161,7 @@ SIZES(FORMSQ_N, test, TEST)
     }                                                                          \
     static void op##_ri_##N##_nf(struct icpu *c, const struct insn *i)         \
     {                                                                          \
-        SET##N(i->reg, R##N(i->reg) sign (uint##N##_t)i->imm);                 \
+        SET##N(i->reg, R##N(i->reg) sign(uint##N##_t) i->imm);                 \
         NEXT;                                                                  \
     }                                                                          \
     MEM_HANDLER(op##_rm_bd_##N##_nf, BODY_NF, sign, N, bd)                     \
@@ -185,19 +187,23 @@ static void zero(struct icpu *c, const struct insn *i)
     NEXT;
 }
 
+/* clang-format off */
 #define ROW(op, form)                                                          \
     {op##_##form##_8, op##_##form##_16, op##_##form##_32, op##_##form##_64}
 #define TABLE(op)                                                              \
     {ROW(op, rr),     ROW(op, ri),    ROW(op, rm_bd), ROW(op, rm_any),         \
      ROW(op, mr_bd),  ROW(op, mr_any), ROW(op, mi_bd), ROW(op, mi_any)}
+/* clang-format on */
 static insn_fn *const handlers[][FORM_COUNT][4] = {
-    TABLE(add), TABLE(or),  TABLE(adc), TABLE(sbb), TABLE(and),
+    TABLE(add), TABLE(or),  TABLE(adc), TABLE(sbb),  TABLE(and),
     TABLE(sub), TABLE(xor), TABLE(cmp), TABLE(test),
 };
 
+/* clang-format off */
 #define ROW_NF(op, form) {op##_##form##_32_nf, op##_##form##_64_nf}
 #define TABLE_NF(op)                                                           \
     {ROW_NF(op, rr), ROW_NF(op, ri), ROW_NF(op, rm_bd), ROW_NF(op, rm_any)}
+/* clang-format on */
 static insn_fn *const handlers_nf[9][4][2] = {
     [0] = TABLE_NF(add), [1] = TABLE_NF(or),  [4] = TABLE_NF(and),
     [5] = TABLE_NF(sub), [6] = TABLE_NF(xor),
@@ -248,7 +254,7 @@ SIZES(UNARY_N, neg, NEG)
         u##N##a *p;                                                            \
                                                                                \
         GET_W(p, N / 8, va, SLOW);                                             \
-        *p = (uint##N##_t)~*p;                                                 \
+        *p = (uint##N##_t) ~*p;                                                \
         COMMIT;                                                                \
         NEXT;                                                                  \
     }
@@ -264,11 +270,13 @@ NOT_N(16)
 NOT_N(32)
 NOT_N(64)
 
+/* clang-format off */
 #define TABLE1(op)                                                             \
     {{op##_r_8, op##_r_16, op##_r_32, op##_r_64},                              \
      {op##_m_8, op##_m_16, op##_m_32, op##_m_64}}
+/* clang-format on */
 static insn_fn *const unary[][2][4] = {TABLE1(inc), TABLE1(dec), TABLE1(neg),
-                                       TABLE1(not)};
+                                       TABLE1(not )};
 
 /* ---- Selection -------------------------------------------------------- */
 

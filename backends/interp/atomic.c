@@ -160,14 +160,15 @@ static void cmpxchg16b(struct icpu *c, const struct insn *i)
 
 /* ---- Selection -------------------------------------------------------- */
 
+/* clang-format off */
 #define TABLE(op)                                                              \
     {{op##_r_8, op##_r_16, op##_r_32, op##_r_64},                              \
      {op##_m_8, op##_m_16, op##_m_32, op##_m_64}}
+/* clang-format on */
 static insn_fn *const handlers[3][2][4] = {TABLE(xchg), TABLE(xadd),
                                            TABLE(cmpxchg)};
 
-bool select_atomic(const struct x86_insn *x, struct insn *i,
-                   struct choice *ch)
+bool select_atomic(const struct x86_insn *x, struct insn *i, struct choice *ch)
 {
     const struct x86_opnd *a = &x->opnd[0], *b = &x->opnd[1];
     unsigned op;

@@ -4,11 +4,13 @@
 
 /* ---- Bit test --------------------------------------------------------- */
 
+/* clang-format off */
 #define BIT(op, d, n)                                                          \
     asm(FLAGS_IN op " %2, %0\n\t" FLAGS_OUT                                    \
         : "+r"(d), "+a"(fl)                                                    \
         : "r"(n)                                                               \
         : "cc")
+/* clang-format on */
 
 /* In memory a register's bit offset reaches beyond the operand: memory is a bit
  * string. The distance is added before an address is cut to 32 bits. */
@@ -23,7 +25,7 @@ static inline gva_t ea_string(const struct icpu *c, const struct insn *i,
     return a + c->seg_base[i->seg & EA_SEG];
 }
 
-#define EA_FAR(N)  ea_string(c, i, ((int64_t)n >> LOG_##N) * (N / 8))
+#define EA_FAR(N) ea_string(c, i, ((int64_t)n >> LOG_##N) * (N / 8))
 #define EA_NEAR(N) ea_any(c, i)
 #define LOG_16 4
 #define LOG_32 5
@@ -99,19 +101,23 @@ BITS(bts, BIT_R, BODY_BIT)
 BITS(btr, BIT_R, BODY_BIT)
 BITS(btc, BIT_R, BODY_BIT)
 
+/* clang-format off */
 #define ROW(op, form) {op##_##form##_16, op##_##form##_32, op##_##form##_64}
 #define TABLE(op) {ROW(op, rr), ROW(op, ri), ROW(op, mr), ROW(op, mi)}
+/* clang-format on */
 static insn_fn *const bit_handlers[4][4][3] = {TABLE(bt), TABLE(bts),
                                                TABLE(btr), TABLE(btc)};
 
 /* ---- Scans, counts and checksums -------------------------------------- */
 
 /* A scan of zero leaves the destination as it is; the old value goes in. */
+/* clang-format off */
 #define SCAN(op, d, s)                                                         \
     asm(FLAGS_IN op " %2, %0\n\t" FLAGS_OUT                                    \
         : "+r"(d), "+a"(fl)                                                    \
         : "r"(s)                                                               \
         : "cc")
+/* clang-format on */
 #define SET_SCAN(N, reg, d, s)                                                 \
     do {                                                                       \
         if (s)                                                                 \
@@ -154,8 +160,10 @@ UNARY(bsf, SET_SCAN)
 UNARY(bsr, SET_SCAN)
 UNARY(popcnt, SET_COUNT)
 
+/* clang-format off */
 #define ROW1(op)                                                               \
     {{op##_r_16, op##_r_32, op##_r_64}, {op##_m_16, op##_m_32, op##_m_64}}
+/* clang-format on */
 static insn_fn *const unary_handlers[3][2][3] = {ROW1(bsf), ROW1(bsr),
                                                  ROW1(popcnt)};
 
@@ -203,14 +211,14 @@ static insn_fn *const crc_handlers[2][4] = {
         statement;                                                             \
         NEXT;                                                                  \
     }
-FLAG(clc, c->fl &= (uint16_t)~(FL_CF << 8))
+FLAG(clc, c->fl &= (uint16_t) ~(FL_CF << 8))
 FLAG(stc, c->fl |= FL_CF << 8)
 FLAG(cmc, c->fl ^= FL_CF << 8)
 FLAG(cld, c->rflags &= ~FL_DF)
 FLAG(std, c->rflags |= FL_DF)
 FLAG(lahf, R8(RAX * 8 + 1) = (uint8_t)(c->fl >> 8))
-FLAG(sahf, c->fl = (uint16_t)((c->fl & 1) |
-                              (R8(RAX * 8 + 1) & 0xd5) << 8 | 0x200))
+FLAG(sahf,
+     c->fl = (uint16_t)((c->fl & 1) | (R8(RAX * 8 + 1) & 0xd5) << 8 | 0x200))
 
 /* ---- Selection -------------------------------------------------------- */
 

@@ -65,8 +65,8 @@ static inline void jump_to(struct icpu *c, uint64_t rip)
 
 /* A direct branch. Within a page its target is linked: the mapping that fetched
  * the branch fetches the target too. i->seg: the target is in the page. */
-static inline __attribute__((always_inline)) void
-take(struct icpu *c, const struct insn *i)
+static inline __attribute__((always_inline)) void take(struct icpu *c,
+                                                       const struct insn *i)
 {
     const struct block *b = (const struct block *)i->imm;
 

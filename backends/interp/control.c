@@ -50,8 +50,8 @@ static inline uint64_t return_rip(const struct insn *i)
     return (uint64_t)(i->disp - (int32_t) * (const u32a *)&i->reg);
 }
 
-static __attribute__((noinline, cold)) void call_rel_slow(
-    struct icpu *c, const struct insn *i)
+static __attribute__((noinline, cold)) void call_rel_slow(struct icpu *c,
+                                                          const struct insn *i)
 {
     uint64_t rsp = c->gpr[RSP] - 8;
     u64a *p = mem_slow(c, i, rsp, 8, SS, MEM_WRITE);
@@ -181,8 +181,7 @@ static void direct(struct insn *i, int64_t target, uint64_t next)
     i->seg = ((uint64_t)target & PAGE_MASK) == ((next - 1) & PAGE_MASK);
 }
 
-bool select_control(const struct x86_insn *x, struct insn *i,
-                    struct choice *ch)
+bool select_control(const struct x86_insn *x, struct insn *i, struct choice *ch)
 {
     const struct x86_opnd *a = &x->opnd[0];
     uint64_t next = ch->next;

@@ -283,8 +283,8 @@ bool select_cr(const struct x86_insn *x, struct insn *i, struct choice *ch)
     case ZYDIS_MNEMONIC_SMSW:
     case ZYDIS_MNEMONIC_LMSW:
         i->rm = a->kind == OPND_MEM;
-        i->scale = a->kind == OPND_MEM ? i->scale
-                                       : (uint8_t)size_index(a->size);
+        i->scale =
+            a->kind == OPND_MEM ? i->scale : (uint8_t)size_index(a->size);
         ch->fn = x->op == ZYDIS_MNEMONIC_SMSW ? smsw : lmsw;
         return true;
     default:

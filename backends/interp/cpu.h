@@ -40,22 +40,22 @@ struct insn {
 };
 _Static_assert(sizeof(struct insn) == 32, "four words, half a cache line");
 
-#define EA_SEG    7u    /* mask of the segment number */
-#define EA_ADDR32 8u    /* the offset is truncated to 32 bits */
-#define EA_BASE   0x10u /* FS or GS: the segment has a base */
-#define ZERO_REG  16
+#define EA_SEG 7u     /* mask of the segment number */
+#define EA_ADDR32 8u  /* the offset is truncated to 32 bits */
+#define EA_BASE 0x10u /* FS or GS: the segment has a base */
+#define ZERO_REG 16
 
-#define BLOCK_XPAGE  1u /* one instruction that lies in two pages */
+#define BLOCK_XPAGE 1u  /* one instruction that lies in two pages */
 #define BLOCK_SINGLE 2u /* decoded one instruction long on purpose */
-#define BLOCK_STALE  4u /* its bytes have changed; never entered again */
+#define BLOCK_STALE 4u  /* its bytes have changed; never entered again */
 
 struct block {
     uint64_t rip;
-    const uint8_t *host;       /* its first byte in guest RAM */
-    const uint8_t *host2;      /* BLOCK_XPAGE: start of the second page */
-    struct block *page_next;   /* other blocks of this physical page */
+    const uint8_t *host;     /* its first byte in guest RAM */
+    const uint8_t *host2;    /* BLOCK_XPAGE: start of the second page */
+    struct block *page_next; /* other blocks of this physical page */
     struct block *hash_next;
-    uint16_t n;                /* instructions */
+    uint16_t n; /* instructions */
     uint16_t bytes;
     uint32_t flags;
     uint8_t raw[16]; /* BLOCK_SINGLE: the instruction, for steppers */
@@ -63,14 +63,14 @@ struct block {
 };
 _Static_assert(sizeof(struct block) == 64, "insn[] is cache line aligned");
 
-#define JC_SIZE   4096 /* jump cache: RIP to block */
+#define JC_SIZE 4096 /* jump cache: RIP to block */
 #define HASH_SIZE 32768
 
 /* What the instruction in progress raised, if anything. */
 struct pending {
     uint8_t vector;
     bool valid, has_error;
-    bool trap; /* rip is already behind the instruction */
+    bool trap;    /* rip is already behind the instruction */
     uint8_t soft; /* INT3, INT 3: its length; the gate's DPL counts */
     uint32_t error;
 };
@@ -89,15 +89,15 @@ struct icpu {
     int64_t budget_start;
     struct tlb_entry *tlb; /* of the current privilege */
     struct block **jc;
-    uint64_t seg_base[8];  /* FS and GS; the others stay 0 */
+    uint64_t seg_base[8]; /* FS and GS; the others stay 0 */
     uint8_t cpl;
-    bool fx_live; /* guest FPU state is in the host's registers */
+    bool fx_live;  /* guest FPU state is in the host's registers */
     bool fx_ready; /* live, allowed, and all SSE exceptions masked */
-    bool no_fpu;  /* CR0.EM, CR0.TS, CR4.OSFXSR: thunks must check */
-    bool shadow;  /* the STI or MOV SS window */
+    bool no_fpu;   /* CR0.EM, CR0.TS, CR4.OSFXSR: thunks must check */
+    bool shadow;   /* the STI or MOV SS window */
     bool shadow_ss;
-    bool leave;   /* the run loop must return exit_kind */
-    bool single;  /* decode one instruction a block */
+    bool leave;    /* the run loop must return exit_kind */
+    bool single;   /* decode one instruction a block */
     bool ac_check; /* CR0.AM, RFLAGS.AC, CPL 3: unaligned data is #AC */
     enum exit_kind exit_kind;
     struct pending pending;
@@ -126,7 +126,7 @@ struct icpu {
 
     struct block **hash;
     struct block **page_blocks; /* by guest page number */
-    uint64_t *code_map; /* by guest page number: 64-byte lines with code */
+    uint64_t *code_map;    /* by guest page number: 64-byte lines with code */
     struct block *xblocks; /* BLOCK_XPAGE, by page_next */
     unsigned flushes;      /* of the whole block cache */
     uint8_t *arena;
@@ -142,7 +142,7 @@ struct icpu {
     struct paging *paging; /* NULL: the plain software TLB */
 };
 
-#define likely(x)   __builtin_expect(!!(x), 1)
+#define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 static inline const struct block *insn_block(const struct insn *i)

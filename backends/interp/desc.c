@@ -301,8 +301,8 @@ static int query(struct icpu *c, uint16_t sel, uint64_t *desc)
         return -1;
     type = DESC_TYPE(*desc);
     dpl = DESC_DPL(*desc);
-    if (DESC_S(*desc) && (type & (TYPE_CODE | TYPE_CONFORMING)) ==
-                             (TYPE_CODE | TYPE_CONFORMING))
+    if (DESC_S(*desc) &&
+        (type & (TYPE_CODE | TYPE_CONFORMING)) == (TYPE_CODE | TYPE_CONFORMING))
         return 1;
     return c->cpl <= dpl && (sel & 3) <= dpl;
 }
@@ -441,10 +441,10 @@ bool select_desc(const struct x86_insn *x, struct insn *i, struct choice *ch)
         uint16_t op;
         insn_fn *fn;
     } table[] = {
-        {ZYDIS_MNEMONIC_SGDT, sgdt}, {ZYDIS_MNEMONIC_SIDT, sidt},
-        {ZYDIS_MNEMONIC_LGDT, lgdt}, {ZYDIS_MNEMONIC_LIDT, lidt},
-        {ZYDIS_MNEMONIC_SLDT, sldt}, {ZYDIS_MNEMONIC_STR, str},
-        {ZYDIS_MNEMONIC_LLDT, lldt}, {ZYDIS_MNEMONIC_LTR, ltr},
+        {ZYDIS_MNEMONIC_SGDT, sgdt},      {ZYDIS_MNEMONIC_SIDT, sidt},
+        {ZYDIS_MNEMONIC_LGDT, lgdt},      {ZYDIS_MNEMONIC_LIDT, lidt},
+        {ZYDIS_MNEMONIC_SLDT, sldt},      {ZYDIS_MNEMONIC_STR, str},
+        {ZYDIS_MNEMONIC_LLDT, lldt},      {ZYDIS_MNEMONIC_LTR, ltr},
         {ZYDIS_MNEMONIC_VERR, verr_verw}, {ZYDIS_MNEMONIC_VERW, verr_verw},
     };
 

@@ -74,8 +74,8 @@ static bool check_ss(struct icpu *c, struct target *t)
     return seg_mark_accessed(c, t->ss, &t->ss_desc);
 }
 
-static bool check_target(struct icpu *c, struct target *t,
-                         const struct insn *i, bool with_ss)
+static bool check_target(struct icpu *c, struct target *t, const struct insn *i,
+                         bool with_ss)
 {
     if (!check_cs(c, t, i) || (with_ss && !check_ss(c, t)))
         return false;
@@ -266,8 +266,9 @@ bool select_far(const struct x86_insn *x, struct insn *i, struct choice *ch)
     default:
         return false;
     }
-    i->rm = x->zi.raw.rex.W ? 8
-            : x->zi.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE ? 2 : 4;
+    i->rm = x->zi.raw.rex.W                                   ? 8
+            : x->zi.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE ? 2
+                                                              : 4;
     ch->ends = ch->faults = true;
     return true;
 }

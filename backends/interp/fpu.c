@@ -76,8 +76,9 @@ static inline bool execute(struct icpu *c, const struct insn *i,
         return false;
     }
     if (th->flags_written)
-        c->fl = flags_pack((flags_unpack(c->fl) & ~(uint64_t)th->flags_written) |
-                           (r & th->flags_written));
+        c->fl =
+            flags_pack((flags_unpack(c->fl) & ~(uint64_t)th->flags_written) |
+                       (r & th->flags_written));
     return true;
 }
 
@@ -197,9 +198,14 @@ SSE_SIZE(16, 1, 16u)
 SSE_SIZE(16, 16, 16a)
 
 static insn_fn *const memory_handlers[4][2][2] = {
+/* clang-format off */
 #define ROW(s)                                                                 \
     {{sse_load_bd_##s, sse_load_any_##s}, {sse_store_bd_##s, sse_store_any_##s}}
-    ROW(4), ROW(8), ROW(16u), ROW(16a),
+    /* clang-format on */
+    ROW(4),
+    ROW(8),
+    ROW(16u),
+    ROW(16a),
 #undef ROW
 };
 

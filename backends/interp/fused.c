@@ -8,9 +8,9 @@
 /* The branch keeps its own slot, i[1], so that counting and restarting see two
  * instructions. The flags are stored all the same: code behind the branch may
  * read them. */
-#define COMPARE_JUMP(op, cc, d, s)                                           \
-    asm goto(op " %1, %0\n\t" FLAGS_OUT "movw %%ax, %c3(%2)\n\t"             \
-                  "j" #cc " %l[taken]"                                         \
+#define COMPARE_JUMP(op, cc, d, s)                                             \
+    asm goto(op " %1, %0\n\t" FLAGS_OUT "movw %%ax, %c3(%2)\n\t"               \
+                "j" #cc " %l[taken]"                                           \
              :                                                                 \
              : "r"(d), "r"(s), "r"(c), "i"(offsetof(struct icpu, fl))          \
              : "rax", "memory", "cc"                                           \
@@ -18,26 +18,26 @@
 
 #define TAIL                                                                   \
     return i[2].fn(c, i + 2);                                                  \
-taken:                                                                         \
+    taken:                                                                     \
     return take(c, i + 1)
 
-#define FUSED_RR(op, N, cc)                                                  \
-    static void op##_rr_##N##_j##cc(struct icpu *c, const struct insn *i)    \
+#define FUSED_RR(op, N, cc)                                                    \
+    static void op##_rr_##N##_j##cc(struct icpu *c, const struct insn *i)      \
     {                                                                          \
         uint##N##_t d = R##N(i->reg), s = R##N(i->rm);                         \
                                                                                \
-        COMPARE_JUMP(#op, cc, d, s);                                         \
+        COMPARE_JUMP(#op, cc, d, s);                                           \
         TAIL;                                                                  \
     }
-#define FUSED_RI(op, N, cc)                                                  \
-    static void op##_ri_##N##_j##cc(struct icpu *c, const struct insn *i)    \
+#define FUSED_RI(op, N, cc)                                                    \
+    static void op##_ri_##N##_j##cc(struct icpu *c, const struct insn *i)      \
     {                                                                          \
         uint##N##_t d = R##N(i->reg), s = (uint##N##_t)i->imm;                 \
                                                                                \
-        COMPARE_JUMP(#op, cc, d, s);                                         \
+        COMPARE_JUMP(#op, cc, d, s);                                           \
         TAIL;                                                                  \
     }
-#define BODY_FUSED(FN, ATTR, GET_R, GET_W, COMMIT, SLOW, op, N, cc, D, S)    \
+#define BODY_FUSED(FN, ATTR, GET_R, GET_W, COMMIT, SLOW, op, N, cc, D, S)      \
     ATTR void FN(struct icpu *c, const struct insn *i)                         \
     {                                                                          \
         gva_t va = ea_any(c, i);                                               \
@@ -47,34 +47,34 @@ taken:                                                                         \
         GET_R(p, N / 8, va, SLOW);                                             \
         d = (uint##N##_t)(D);                                                  \
         s = (uint##N##_t)(S);                                                  \
-        COMPARE_JUMP(#op, cc, d, s);                                         \
+        COMPARE_JUMP(#op, cc, d, s);                                           \
         TAIL;                                                                  \
     }
-#define FUSED_RM(op, N, cc)                                                  \
-    MEM_HANDLER(op##_rm_##N##_j##cc, BODY_FUSED, op, N, cc, R##N(i->reg),  \
-                *p)
-#define FUSED_MR(op, N, cc)                                                  \
-    MEM_HANDLER(op##_mr_##N##_j##cc, BODY_FUSED, op, N, cc, *p,            \
-                R##N(i->reg))
-#define FUSED_MI(op, N, cc)                                                  \
+#define FUSED_RM(op, N, cc)                                                    \
+    MEM_HANDLER(op##_rm_##N##_j##cc, BODY_FUSED, op, N, cc, R##N(i->reg), *p)
+#define FUSED_MR(op, N, cc)                                                    \
+    MEM_HANDLER(op##_mr_##N##_j##cc, BODY_FUSED, op, N, cc, *p, R##N(i->reg))
+#define FUSED_MI(op, N, cc)                                                    \
     MEM_HANDLER(op##_mi_##N##_j##cc, BODY_FUSED, op, N, cc, *p, i->imm)
 
-#define EACH_CC(F, op, N)                                                    \
-    F(op, N, o) F(op, N, no) F(op, N, b) F(op, N, nb) F(op, N, z)    \
-    F(op, N, nz) F(op, N, be) F(op, N, nbe) F(op, N, s)                \
-    F(op, N, ns) F(op, N, p) F(op, N, np) F(op, N, l) F(op, N, nl)   \
+/* clang-format off */
+#define EACH_CC(F, op, N)                                                      \
+    F(op, N, o) F(op, N, no) F(op, N, b) F(op, N, nb) F(op, N, z)              \
+    F(op, N, nz) F(op, N, be) F(op, N, nbe) F(op, N, s)                        \
+    F(op, N, ns) F(op, N, p) F(op, N, np) F(op, N, l) F(op, N, nl)             \
     F(op, N, le) F(op, N, nle)
+/* clang-format on */
 #define NAME(op, form, N, cc) op##_##form##_##N##_j##cc
-#define TABLE(op, form, N)                                                   \
+#define TABLE(op, form, N)                                                     \
     {                                                                          \
-        NAME(op, form, N, o), NAME(op, form, N, no),                       \
-            NAME(op, form, N, b), NAME(op, form, N, nb),                   \
-            NAME(op, form, N, z), NAME(op, form, N, nz),                   \
-            NAME(op, form, N, be), NAME(op, form, N, nbe),                 \
-            NAME(op, form, N, s), NAME(op, form, N, ns),                   \
-            NAME(op, form, N, p), NAME(op, form, N, np),                   \
-            NAME(op, form, N, l), NAME(op, form, N, nl),                   \
-            NAME(op, form, N, le), NAME(op, form, N, nle),                 \
+        NAME(op, form, N, o), NAME(op, form, N, no), NAME(op, form, N, b),     \
+            NAME(op, form, N, nb), NAME(op, form, N, z),                       \
+            NAME(op, form, N, nz), NAME(op, form, N, be),                      \
+            NAME(op, form, N, nbe), NAME(op, form, N, s),                      \
+            NAME(op, form, N, ns), NAME(op, form, N, p),                       \
+            NAME(op, form, N, np), NAME(op, form, N, l),                       \
+            NAME(op, form, N, nl), NAME(op, form, N, le),                      \
+            NAME(op, form, N, nle),                                            \
     }
 
 EACH_CC(FUSED_RR, cmp, 8)

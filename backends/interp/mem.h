@@ -10,11 +10,11 @@
 #define PAGE_MASK (~(uint64_t)(PAGE_SIZE - 1))
 
 #define MEM_WRITE 1u
-#define MEM_RMW   2u /* with MEM_WRITE: the old bytes are wanted too */
-#define MEM_SYS   4u /* the CPU's own access to its tables: supervisor */
+#define MEM_RMW 2u    /* with MEM_WRITE: the old bytes are wanted too */
+#define MEM_SYS 4u    /* the CPU's own access to its tables: supervisor */
 #define MEM_PROBE 16u /* only whether it would fault; the result isn't NULL */
-#define MEM_REP   32u /* by a repeated string instruction */
-#define MEM_NOAC  8u /* no #AC: alignment is checked elsewhere or irrelevant */
+#define MEM_REP 32u   /* by a repeated string instruction */
+#define MEM_NOAC 8u   /* no #AC: alignment is checked elsewhere or irrelevant */
 
 /* The host address of [va, va + size), size up to 512, or NULL: an exception is
  * pending, and the handler returns. i, where not NULL, is the instruction in
@@ -115,11 +115,11 @@ static inline bool tlb_write(const struct icpu *c, gva_t va, unsigned size,
     } while (0)
 
 /* Registers by byte offset into gpr. */
-#define R8(off)  (*((u8a *)c->gpr + (off)))
+#define R8(off) (*((u8a *)c->gpr + (off)))
 #define R16(off) (*(u16a *)((u8a *)c->gpr + (off)))
 #define R32(off) (*(u32a *)((u8a *)c->gpr + (off)))
 #define R64(off) (*(u64a *)((u8a *)c->gpr + (off)))
-#define SET8(off, v)  (R8(off) = (uint8_t)(v))
+#define SET8(off, v) (R8(off) = (uint8_t)(v))
 #define SET16(off, v) (R16(off) = (uint16_t)(v))
 #define SET32(off, v) (R64(off) = (uint32_t)(v)) /* zero-extends */
 #define SET64(off, v) (R64(off) = (uint64_t)(v))
@@ -135,16 +135,14 @@ static inline gva_t ea_bd(const struct icpu *c, const struct insn *i)
 /* Offset without the segment: LEA, and the general case. */
 static inline uint64_t ea_offset(const struct icpu *c, const struct insn *i)
 {
-    uint64_t a = R64(i->base) + (R64(i->index) << i->scale) +
-                 (uint64_t)i->disp;
+    uint64_t a = R64(i->base) + (R64(i->index) << i->scale) + (uint64_t)i->disp;
 
     return unlikely(i->seg & EA_ADDR32) ? (uint32_t)a : a;
 }
 
 static inline gva_t ea_any(const struct icpu *c, const struct insn *i)
 {
-    uint64_t a = R64(i->base) + (R64(i->index) << i->scale) +
-                 (uint64_t)i->disp;
+    uint64_t a = R64(i->base) + (R64(i->index) << i->scale) + (uint64_t)i->disp;
 
     if (unlikely(i->seg & (EA_ADDR32 | EA_BASE))) {
         if (i->seg & EA_ADDR32)

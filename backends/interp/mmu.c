@@ -75,9 +75,8 @@ void tlb_flush_page(struct icpu *c, gva_t va)
             unsigned idx = t->used[n];
 
             /* The size of a large page isn't kept: assume 1 GiB. */
-            if (idx == tlb_index(va) ||
-                (t->meta[idx] & TLB_LARGE &&
-                 any_tag(&t->e[idx]) >> 30 == va >> 30))
+            if (idx == tlb_index(va) || (t->meta[idx] & TLB_LARGE &&
+                                         any_tag(&t->e[idx]) >> 30 == va >> 30))
                 tlb_reset(t, idx);
         }
     }
@@ -126,8 +125,7 @@ void tlb_drop_writes(struct icpu *c, const uint8_t *host_page)
 
 void mem_update_mode(struct icpu *c)
 {
-    c->ac_check =
-        c->cpl == 3 && c->cr0 & CR0_AM && c->rflags & FL_AC;
+    c->ac_check = c->cpl == 3 && c->cr0 & CR0_AM && c->rflags & FL_AC;
     c->no_fpu = c->cr0 & (CR0_EM | CR0_TS) || !(c->cr4 & CR4_OSFXSR);
     c->fx_ready = false; /* until a thunk has looked */
     c->tlb = c->tlbs[c->ac_check ? 2 : c->cpl == 3].e;
@@ -149,9 +147,9 @@ static void tlb_fill(struct icpu *c, gva_t va, unsigned access,
         t->used[t->nused++] = (uint16_t)idx;
     }
     e->add = add;
-    t->meta[idx] &= (uint8_t)~(TLB_GLOBAL | TLB_LARGE);
-    t->meta[idx] |= (w->global ? TLB_GLOBAL : 0) |
-                    (w->shift > 12 ? TLB_LARGE : 0);
+    t->meta[idx] &= (uint8_t) ~(TLB_GLOBAL | TLB_LARGE);
+    t->meta[idx] |=
+        (w->global ? TLB_GLOBAL : 0) | (w->shift > 12 ? TLB_LARGE : 0);
     if (access & WALK_EXEC) {
         e->x = page;
         return;

@@ -60,8 +60,10 @@ MOVS(16)
 MOVS(32)
 MOVS(64)
 
+/* clang-format off */
 #define ROW(form)                                                              \
     {mov_##form##_8, mov_##form##_16, mov_##form##_32, mov_##form##_64}
+/* clang-format on */
 static insn_fn *const mov_handlers[FORM_COUNT][4] = {
     ROW(rr),    ROW(ri),     ROW(rm_bd), ROW(rm_any),
     ROW(mr_bd), ROW(mr_any), ROW(mi_bd), ROW(mi_any),
@@ -105,7 +107,9 @@ EXTEND(sx_32_16, int32_t, 32, 16)
 EXTEND(sx_32_32, int32_t, 32, 32)
 EXTEND(sx_32_64, int32_t, 32, 64)
 
+/* clang-format off */
 #define TRIPLE(n) {n##_r, n##_bd, n##_any}
+/* clang-format on */
 /* [source 8, 16][destination 16, 32, 64][r, bd, any] */
 static insn_fn *const zx_handlers[2][3][3] = {
     {TRIPLE(zx_8_16), TRIPLE(zx_8_32), TRIPLE(zx_8_32)},
@@ -318,7 +322,8 @@ bool select_mov(const struct x86_insn *x, struct insn *i, struct choice *ch)
     }
     cc = condition_index(x, ZYDIS_CATEGORY_CMOV);
     if (cc >= 0 && a->kind == OPND_REG) {
-        ch->fn = cmov_handlers[cc][b->kind == OPND_MEM][size_index(a->size) - 1];
+        ch->fn =
+            cmov_handlers[cc][b->kind == OPND_MEM][size_index(a->size) - 1];
         return true;
     }
     cc = condition_index(x, ZYDIS_CATEGORY_SETCC);

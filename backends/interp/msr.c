@@ -169,8 +169,8 @@ static bool write_msr(struct icpu *c, uint32_t msr, uint64_t v)
  * writes of TPR, EOI and self-IPI. */
 static void count_kind(struct icpu *c, uint32_t msr, bool write)
 {
-    bool completes = write ? msr == 0x808 || msr == 0x80b || msr == 0x83f
-                           : msr != 0x839;
+    bool completes =
+        write ? msr == 0x808 || msr == 0x80b || msr == 0x83f : msr != 0x839;
 
     count(c, EV_EXIT_MSR);
     if (msr == MSR_FS_BASE || msr == MSR_GS_BASE || msr == MSR_KERNEL_GS_BASE)

@@ -59,9 +59,9 @@
         R16(RAX * 8) = ax;                                                     \
         c->fl = fl;                                                            \
     } while (0)
-#define MUL(N, s)   WIDE("mul", N)
-#define IMUL(N, s)  WIDE("imul", N)
-#define MUL8(N, s)  WIDE8("mulb")
+#define MUL(N, s) WIDE("mul", N)
+#define IMUL(N, s) WIDE("imul", N)
+#define MUL8(N, s) WIDE8("mulb")
 #define IMUL8(N, s) WIDE8("imulb")
 FORMS(mul, MUL8, 8)
 FORMS(mul, MUL, 16)
@@ -78,10 +78,7 @@ FORMS(imul, IMUL, 64)
         uint##N##_t d = (uint##N##_t)(by);                                     \
         uint16_t fl;                                                           \
                                                                                \
-        asm("imul %2, %0\n\t" FLAGS_OUT                                        \
-            : "+r"(d), "=a"(fl)                                                \
-            : "r"(s)                                                           \
-            : "cc");                                                           \
+        asm("imul %2, %0\n\t" FLAGS_OUT : "+r"(d), "=a"(fl) : "r"(s) : "cc");  \
         SET##N(i->reg, d);                                                     \
         c->fl = fl;                                                            \
     } while (0)
@@ -120,16 +117,17 @@ FORMS(imul3, IMUL3, 64)
  * negative. */
 #define IDIV(N, s)                                                             \
     do {                                                                       \
-        __int128 d = (__int128)((unsigned __int128)R##N(RDX * 8) << N |        \
-                                R##N(RAX * 8));                                \
+        __int128 d =                                                           \
+            (__int128)((unsigned __int128)R##N(RDX * 8) << N | R##N(RAX * 8)); \
         unsigned __int128 m, top;                                              \
         bool neg, sneg = (int##N##_t)s < 0;                                    \
                                                                                \
-        d = N == 64 ? d : (__int128)((unsigned __int128)d << (128 - 2 * N)) >> \
-                              (128 - 2 * N);                                   \
+        d = N == 64 ? d                                                        \
+                    : (__int128)((unsigned __int128)d << (128 - 2 * N)) >>     \
+                          (128 - 2 * N);                                       \
         neg = d < 0;                                                           \
         m = neg ? -(unsigned __int128)d : (unsigned __int128)d;                \
-        top = sneg ? (uint##N##_t)-s : s;                                      \
+        top = sneg ? (uint##N##_t) - s : s;                                    \
         DE_IF(!s);                                                             \
         /* quotient <= limit  <=>  m < (limit + 1) * |s| */                    \
         top *= ((unsigned __int128)1 << (N - 1)) + (neg != sneg);              \
@@ -165,8 +163,10 @@ FORMS(idiv, IDIV, 64)
 
 /* ---- Selection -------------------------------------------------------- */
 
+/* clang-format off */
 #define ROW(op, k) {op##_##k##_8, op##_##k##_16, op##_##k##_32, op##_##k##_64}
 #define ROW3(op, k) {op##_##k##_16, op##_##k##_32, op##_##k##_64}
+/* clang-format on */
 static insn_fn *const wide[4][2][4] = {
     {ROW(mul, r), ROW(mul, m)},
     {ROW(imul, r), ROW(imul, m)},
@@ -178,8 +178,7 @@ static insn_fn *const times[2][2][3] = {
     {ROW3(imul3, r), ROW3(imul3, m)},
 };
 
-bool select_muldiv(const struct x86_insn *x, struct insn *i,
-                   struct choice *ch)
+bool select_muldiv(const struct x86_insn *x, struct insn *i, struct choice *ch)
 {
     const struct x86_opnd *a = &x->opnd[0];
     unsigned s = size_index(a->size ? a->size : 1), op;

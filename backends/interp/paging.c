@@ -110,21 +110,20 @@ static void nested_fault(struct icpu *c, gva_t va)
 
 /* ---- The table -------------------------------------------------------- */
 
-static const struct paging_policy
-    paging_none = {.name = "none",
-                   .create = none_create,
-                   .destroy = none_destroy,
-                   .walk = none_walk,
-                   .flush = none_flush,
-                   .flush_page = none_flush_page,
-                   .fault = none_fault},
-    paging_nested = {.name = "nested",
-                     .create = nested_begin,
-                     .destroy = nested_end,
-                     .walk = nested_miss,
-                     .flush = nested_all,
-                     .flush_page = nested_page,
-                     .fault = nested_fault};
+static const struct paging_policy paging_none = {.name = "none",
+                                                 .create = none_create,
+                                                 .destroy = none_destroy,
+                                                 .walk = none_walk,
+                                                 .flush = none_flush,
+                                                 .flush_page = none_flush_page,
+                                                 .fault = none_fault},
+                                  paging_nested = {.name = "nested",
+                                                   .create = nested_begin,
+                                                   .destroy = nested_end,
+                                                   .walk = nested_miss,
+                                                   .flush = nested_all,
+                                                   .flush_page = nested_page,
+                                                   .fault = nested_fault};
 
 static const struct paging_policy *const policies[] = {
     &paging_none, &paging_vtlb, &paging_trace, &paging_unsync, &paging_nested,

@@ -54,6 +54,7 @@
 PAIRS(32)
 PAIRS(64)
 
+/* clang-format off */
 #define ROW(op, m)                                                             \
     {ZYDIS_MNEMONIC_##m,                                                       \
      {mov_##op##_rr_32, mov_##op##_rr_64},                                     \
@@ -62,6 +63,7 @@ PAIRS(64)
     {ZYDIS_MNEMONIC_##m,                                                       \
      {NULL, NULL},                                                             \
      {mov_##op##_ri_32, mov_##op##_ri_64}}
+/* clang-format on */
 static const struct {
     uint16_t op;
     insn_fn *rr[2], *ri[2]; /* 32 and 64 bits */
@@ -89,16 +91,15 @@ static insn_fn *move_then(const struct x86_insn *x)
 
 /* ---- Any two of the commonest ------------------------------------------ */
 
-#define DO_mov(j, N)  SET##N((j)->reg, R##N((j)->rm))
-#define DO_add(j, N)  SET##N((j)->reg, R##N((j)->reg) + R##N((j)->rm))
-#define DO_and(j, N)  SET##N((j)->reg, R##N((j)->reg) & R##N((j)->rm))
-#define DO_or(j, N)   SET##N((j)->reg, R##N((j)->reg) | R##N((j)->rm))
-#define DO_sub(j, N)  SET##N((j)->reg, R##N((j)->reg) - R##N((j)->rm))
-#define DO_xor(j, N)  SET##N((j)->reg, R##N((j)->reg) ^ R##N((j)->rm))
-#define DO_addi(j, N)                                                          \
-    SET##N((j)->reg, R##N((j)->reg) + (uint##N##_t)(j)->imm)
-#define DO_shl(j, N)  SET##N((j)->reg, R##N((j)->reg) << ((j)->imm & (N - 1)))
-#define DO_shr(j, N)  SET##N((j)->reg, R##N((j)->reg) >> ((j)->imm & (N - 1)))
+#define DO_mov(j, N) SET##N((j)->reg, R##N((j)->rm))
+#define DO_add(j, N) SET##N((j)->reg, R##N((j)->reg) + R##N((j)->rm))
+#define DO_and(j, N) SET##N((j)->reg, R##N((j)->reg) & R##N((j)->rm))
+#define DO_or(j, N) SET##N((j)->reg, R##N((j)->reg) | R##N((j)->rm))
+#define DO_sub(j, N) SET##N((j)->reg, R##N((j)->reg) - R##N((j)->rm))
+#define DO_xor(j, N) SET##N((j)->reg, R##N((j)->reg) ^ R##N((j)->rm))
+#define DO_addi(j, N) SET##N((j)->reg, R##N((j)->reg) + (uint##N##_t)(j)->imm)
+#define DO_shl(j, N) SET##N((j)->reg, R##N((j)->reg) << ((j)->imm & (N - 1)))
+#define DO_shr(j, N) SET##N((j)->reg, R##N((j)->reg) >> ((j)->imm & (N - 1)))
 #define DO_ror(j, N)                                                           \
     SET##N((j)->reg, R##N((j)->reg) >> ((j)->imm & (N - 1)) |                  \
                          R##N((j)->reg) << (-(j)->imm & (N - 1)))
@@ -106,10 +107,12 @@ static insn_fn *move_then(const struct x86_insn *x)
     SET##N((j)->reg, R##N((j)->reg) << ((j)->imm & (N - 1)) |                  \
                          R##N((j)->reg) >> (-(j)->imm & (N - 1)))
 
+/* clang-format off */
 #define EACH(F, a, N)                                                          \
     F(a, mov, N) F(a, add, N) F(a, and, N) F(a, or, N) F(a, sub, N)            \
     F(a, xor, N) F(a, addi, N) F(a, shl, N) F(a, shr, N) F(a, ror, N)          \
     F(a, rol, N)
+/* clang-format on */
 #define BOTH(a, b, N)                                                          \
     static void both_##a##_##b##_##N(struct icpu *c, const struct insn *i)     \
     {                                                                          \
@@ -132,9 +135,11 @@ FIRST(rol)
 
 enum { MOVE, ADD, AND, OR, SUB, XOR, ADD_I, SHL, SHR, ROR, ROL, ATOMS };
 #define NAME(a, b, N) both_##a##_##b##_##N,
+/* clang-format off */
 #define ROWS(a) {{EACH(NAME, a, 32)}, {EACH(NAME, a, 64)}}
+/* clang-format on */
 static insn_fn *const both[ATOMS][2][ATOMS] = {
-    ROWS(mov), ROWS(add),  ROWS(and), ROWS(or),  ROWS(sub), ROWS(xor),
+    ROWS(mov),  ROWS(add), ROWS(and), ROWS(or),  ROWS(sub), ROWS(xor),
     ROWS(addi), ROWS(shl), ROWS(shr), ROWS(ror), ROWS(rol),
 };
 

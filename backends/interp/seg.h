@@ -25,14 +25,14 @@ void seg_drop_privileged(struct icpu *c);
 
 /* Bits of a descriptor. */
 #define DESC_TYPE(d) ((unsigned)((d) >> 40) & 15)
-#define DESC_S(d)    ((unsigned)((d) >> 44) & 1)
-#define DESC_DPL(d)  ((unsigned)((d) >> 45) & 3)
-#define DESC_P(d)    ((unsigned)((d) >> 47) & 1)
-#define DESC_L(d)    ((unsigned)((d) >> 53) & 1)
-#define DESC_DB(d)   ((unsigned)((d) >> 54) & 1)
-#define TYPE_CODE       8u
+#define DESC_S(d) ((unsigned)((d) >> 44) & 1)
+#define DESC_DPL(d) ((unsigned)((d) >> 45) & 3)
+#define DESC_P(d) ((unsigned)((d) >> 47) & 1)
+#define DESC_L(d) ((unsigned)((d) >> 53) & 1)
+#define DESC_DB(d) ((unsigned)((d) >> 54) & 1)
+#define TYPE_CODE 8u
 #define TYPE_CONFORMING 4u
-#define TYPE_RW         2u
-#define TYPE_ACCESSED   1u
+#define TYPE_RW 2u
+#define TYPE_ACCESSED 1u
 
 #endif

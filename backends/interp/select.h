@@ -9,17 +9,17 @@
 
 /* What the translator must know about an instruction besides its handler. */
 struct choice {
-    const uint8_t *bytes;     /* the instruction's: set by the caller */
-    uint64_t next;            /* RIP behind it: set by the caller */
+    const uint8_t *bytes; /* the instruction's: set by the caller */
+    uint64_t next;        /* RIP behind it: set by the caller */
     insn_fn *fn;
-    insn_fn *nf;              /* the same without flags, or NULL */
-    insn_fn *const *fused;    /* with the Jcc behind it, by condition, or NULL */
-    struct tail_body tail;    /* SSE: len is not 0 where it can be in a tail */
-    int cc;                   /* Jcc: its condition, else -1 */
-    bool ends;                /* the handler never goes to the next slot */
-    bool faults;              /* may raise an exception */
-    bool counted;             /* a count of 0 leaves the flags alone */
-    bool shadow;              /* must not be a block's last instruction */
+    insn_fn *nf;           /* the same without flags, or NULL */
+    insn_fn *const *fused; /* with the Jcc behind it, by condition, or NULL */
+    struct tail_body tail; /* SSE: len is not 0 where it can be in a tail */
+    int cc;                /* Jcc: its condition, else -1 */
+    bool ends;             /* the handler never goes to the next slot */
+    bool faults;           /* may raise an exception */
+    bool counted;          /* a count of 0 leaves the flags alone */
+    bool shadow;           /* must not be a block's last instruction */
 };
 
 /* Fill ch and the operand fields of i (fn, len and idx are the caller's). Each
@@ -29,18 +29,14 @@ void select_insn(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_alu(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_mov(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_shift(const struct x86_insn *x, struct insn *i, struct choice *ch);
-bool select_muldiv(const struct x86_insn *x, struct insn *i,
-                   struct choice *ch);
+bool select_muldiv(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_bits(const struct x86_insn *x, struct insn *i, struct choice *ch);
-bool select_atomic(const struct x86_insn *x, struct insn *i,
-                   struct choice *ch);
+bool select_atomic(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_stack(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_control(const struct x86_insn *x, struct insn *i,
                     struct choice *ch);
-bool select_string(const struct x86_insn *x, struct insn *i,
-                   struct choice *ch);
-bool select_system(const struct x86_insn *x, struct insn *i,
-                   struct choice *ch);
+bool select_string(const struct x86_insn *x, struct insn *i, struct choice *ch);
+bool select_system(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_far(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_port(const struct x86_insn *x, struct insn *i, struct choice *ch);
 bool select_thunk(const struct x86_insn *x, struct insn *i, struct choice *ch);

@@ -59,9 +59,11 @@ OP(shl)
 OP(shr)
 OP(sar)
 
+/* clang-format off */
 #define ROW(op, form)                                                          \
     {op##_##form##_8, op##_##form##_16, op##_##form##_32, op##_##form##_64}
 #define TABLE(op) {ROW(op, ri), ROW(op, rc), ROW(op, mi), ROW(op, mc)}
+/* clang-format on */
 /* By ModRM.reg; 6 is the alias of SHL. */
 static insn_fn *const handlers[8][4][4] = {
     TABLE(rol), TABLE(ror), TABLE(rcl), TABLE(rcr),
@@ -95,12 +97,9 @@ NF_ROTATE(rol, <<, >>, 64)
 NF_ROTATE(ror, >>, <<, 32)
 NF_ROTATE(ror, >>, <<, 64)
 static insn_fn *const handlers_nf[8][2] = {
-    [0] = {rol_ri_32_nf, rol_ri_64_nf},
-    [1] = {ror_ri_32_nf, ror_ri_64_nf},
-    [4] = {shl_ri_32_nf, shl_ri_64_nf},
-    [5] = {shr_ri_32_nf, shr_ri_64_nf},
-    [6] = {shl_ri_32_nf, shl_ri_64_nf},
-    [7] = {sar_ri_32_nf, sar_ri_64_nf},
+    [0] = {rol_ri_32_nf, rol_ri_64_nf}, [1] = {ror_ri_32_nf, ror_ri_64_nf},
+    [4] = {shl_ri_32_nf, shl_ri_64_nf}, [5] = {shr_ri_32_nf, shr_ri_64_nf},
+    [6] = {shl_ri_32_nf, shl_ri_64_nf}, [7] = {sar_ri_32_nf, sar_ri_64_nf},
 };
 
 /* ---- SHLD, SHRD ------------------------------------------------------- */
@@ -140,8 +139,10 @@ static insn_fn *const handlers_nf[8][2] = {
 #define OP2(op) DOUBLES(op, 16) DOUBLES(op, 32) DOUBLES(op, 64)
 OP2(shld)
 OP2(shrd)
+/* clang-format off */
 #define ROW2(op, form) {op##_##form##_16, op##_##form##_32, op##_##form##_64}
 #define TABLE2(op) {ROW2(op, ri), ROW2(op, rc), ROW2(op, mi), ROW2(op, mc)}
+/* clang-format on */
 static insn_fn *const double_handlers[2][4][3] = {TABLE2(shld), TABLE2(shrd)};
 
 /* ---- Selection -------------------------------------------------------- */

@@ -225,8 +225,7 @@ static void string_insn(struct icpu *c, const struct insn *i)
     NEXT;
 }
 
-bool select_string(const struct x86_insn *x, struct insn *i,
-                   struct choice *ch)
+bool select_string(const struct x86_insn *x, struct insn *i, struct choice *ch)
 {
     static const struct {
         uint16_t op;

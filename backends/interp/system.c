@@ -81,9 +81,8 @@ static void insn_sysret(struct icpu *c, const struct insn *i)
     flat_segment(&c->seg[CS], ((sel + 16) & 0xffff) | 3, 0xa0fb);
     flat_segment(&c->seg[SS], ((sel + 8) & 0xffff) | 3, 0xc0f3);
     set_cpl(c, 3);
-    set_rflags(c, c->gpr[R11] &
-                      (FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT |
-                       FL_AC | FL_ID));
+    set_rflags(c, c->gpr[R11] & (FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL |
+                                 FL_NT | FL_AC | FL_ID));
     if (c->budget >= 0 && !c->vm.attention && !(c->rflags & FL_TF))
         return jump_to(c, c->rip);
 }
@@ -272,8 +271,7 @@ static const struct row {
     {ZYDIS_MNEMONIC_WRGSBASE, fsgsbase, FAULTS},
 };
 
-bool select_system(const struct x86_insn *x, struct insn *i,
-                   struct choice *ch)
+bool select_system(const struct x86_insn *x, struct insn *i, struct choice *ch)
 {
     const struct row *r = table;
 
@@ -306,10 +304,10 @@ bool select_system(const struct x86_insn *x, struct insn *i,
     case ZYDIS_MNEMONIC_RDGSBASE:
     case ZYDIS_MNEMONIC_WRFSBASE:
     case ZYDIS_MNEMONIC_WRGSBASE:
-        i->rm = x->op == ZYDIS_MNEMONIC_RDFSBASE ||
-                        x->op == ZYDIS_MNEMONIC_WRFSBASE
-                    ? FS
-                    : GS;
+        i->rm =
+            x->op == ZYDIS_MNEMONIC_RDFSBASE || x->op == ZYDIS_MNEMONIC_WRFSBASE
+                ? FS
+                : GS;
         i->imm = x->op == ZYDIS_MNEMONIC_WRFSBASE ||
                  x->op == ZYDIS_MNEMONIC_WRGSBASE;
         i->scale = (uint8_t)size_index(x->opnd[0].size);

@@ -67,11 +67,10 @@ static bool suitable(const struct x86_insn *x, const struct thunk *th)
     /* MMX operands: a pending x87 exception may come up. */
     for (unsigned k = 0; k < x->zi.operand_count; k++)
         if (x->zops[k].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-            ZydisRegisterGetClass(x->zops[k].reg.value) ==
-                ZYDIS_REGCLASS_MMX)
+            ZydisRegisterGetClass(x->zops[k].reg.value) == ZYDIS_REGCLASS_MMX)
             return false;
-    return !th->mem_size || x->zops[th->mem_op].encoding ==
-                                ZYDIS_OPERAND_ENCODING_MODRM_RM;
+    return !th->mem_size ||
+           x->zops[th->mem_op].encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM;
 }
 
 void tail_get_body(const struct x86_insn *x, const uint8_t *bytes,
@@ -81,11 +80,10 @@ void tail_get_body(const struct x86_insn *x, const uint8_t *bytes,
     struct rewrite rw;
 
     body->len = 0;
-    if (!suitable(x, th) ||
-        !thunk_rewrite(&rw, &x->zi, x->zops, bytes, RDX))
+    if (!suitable(x, th) || !thunk_rewrite(&rw, &x->zi, x->zops, bytes, RDX))
         return;
-    if (rw.gpr >= 0 && (rw.acts & ZYDIS_OPERAND_ACTION_MASK_READ ||
-                        rw.gpr_bits < 32))
+    if (rw.gpr >= 0 &&
+        (rw.acts & ZYDIS_OPERAND_ACTION_MASK_READ || rw.gpr_bits < 32))
         emit_gpr(&e, 0x8b, rw.gpr);
     emit(&e, rw.code, rw.len);
     if (rw.gpr >= 0 && rw.acts & ZYDIS_OPERAND_ACTION_MASK_WRITE)

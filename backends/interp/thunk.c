@@ -41,11 +41,11 @@ static void emit_store(struct emit *e, unsigned host, int guest)
 }
 
 static void emit_thunk(struct emit *e, const struct rewrite *rw,
-                       const ZydisDecodedInstruction *in,
-                       const struct thunk *t)
+                       const ZydisDecodedInstruction *in, const struct thunk *t)
 {
     ZydisMnemonic m = in->mnemonic;
-    bool lengths = m == ZYDIS_MNEMONIC_PCMPESTRI || m == ZYDIS_MNEMONIC_PCMPESTRM;
+    bool lengths =
+        m == ZYDIS_MNEMONIC_PCMPESTRI || m == ZYDIS_MNEMONIC_PCMPESTRM;
     bool index = m == ZYDIS_MNEMONIC_PCMPESTRI || m == ZYDIS_MNEMONIC_PCMPISTRI;
     bool status = m == ZYDIS_MNEMONIC_FNSTSW && !t->mem_size; /* to AX */
     int gpr = status ? RAX : rw->gpr;
@@ -59,8 +59,8 @@ static void emit_thunk(struct emit *e, const struct rewrite *rw,
     if (lengths) {
         emit_load(e, RAX, RAX);
         emit_load(e, RDX, RDX);
-    } else if (gpr >= 0 && (acts & ZYDIS_OPERAND_ACTION_MASK_READ ||
-                            rw->gpr_bits < 32)) {
+    } else if (gpr >= 0 &&
+               (acts & ZYDIS_OPERAND_ACTION_MASK_READ || rw->gpr_bits < 32)) {
         emit_load(e, RAX, gpr);
     }
     emit(e, rw->code, rw->len);

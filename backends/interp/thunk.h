@@ -34,10 +34,10 @@ enum thunk_kind {
     THUNK_INT   /* MOVNTI: no check */
 };
 
-#define THUNK_LOAD  1u /* the operand's bytes must be in mem before */
-#define THUNK_STORE 2u /* mem's bytes go back to the operand; needs write access.
-                          Stores that may be partial or not happen (MASKMOVDQU,
-                          FXSAVE, x87) have LOAD too. */
+#define THUNK_LOAD 1u /* the operand's bytes must be in mem before */
+/* mem's bytes go back to the operand; needs write access. Stores that may be
+ * partial or not happen (MASKMOVDQU, FXSAVE, x87) have LOAD too. */
+#define THUNK_STORE 2u
 
 struct thunk {
     thunk_fn *run;
@@ -47,9 +47,9 @@ struct thunk {
     uint8_t align;     /* a guest address not a multiple of this is #GP(0);
                           checked before the page walk */
     uint8_t kind;      /* enum thunk_kind */
-    uint8_t pointers;  /* enum x87_pointers: what it does with x87_last, which */
-    uint8_t layout;    /* enum x87_layout      the caller does after run */
-    uint16_t fop;      /* X87_SETS: the opcode to remember */
+    uint8_t pointers; /* enum x87_pointers: what it does with x87_last, which */
+    uint8_t layout;   /* enum x87_layout      the caller does after run */
+    uint16_t fop;     /* X87_SETS: the opcode to remember */
     /* An unmasked x87 exception that is pending is raised before the operand
      * is touched. The thunk raises it by itself; but where the operand's page
      * faults, ask thunk_x87_pending() first. */

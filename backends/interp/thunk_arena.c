@@ -59,7 +59,8 @@ static bool leave_thunk(ucontext_t *uc)
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
-    const struct sigaction *old = sig == SIGFPE ? &arena.old_fpe : &arena.old_ill;
+    const struct sigaction *old =
+        sig == SIGFPE ? &arena.old_fpe : &arena.old_ill;
 
     if (leave_thunk(context))
         return;
@@ -162,8 +163,8 @@ static void grow_buckets(void)
     arena.mask = mask;
 }
 
-static int find_or_add(const struct thunk *t, const uint8_t *code,
-                       unsigned len, const struct thunk **out)
+static int find_or_add(const struct thunk *t, const uint8_t *code, unsigned len,
+                       const struct thunk **out)
 {
     uint32_t h = hash_code(code, len);
     struct node *n;
@@ -192,8 +193,8 @@ static int find_or_add(const struct thunk *t, const uint8_t *code,
     return 0;
 }
 
-int thunk_arena_insert(const struct thunk *t, const uint8_t *code,
-                       unsigned len, const struct thunk **out)
+int thunk_arena_insert(const struct thunk *t, const uint8_t *code, unsigned len,
+                       const struct thunk **out)
 {
     int err;
 

@@ -10,7 +10,7 @@
  * follows from its code. t->run is filled in here. The code is position
  * independent and its stack is balanced at the guest's instruction. Errors as
  * thunk_get() has them. Thread-safe. */
-int thunk_arena_insert(const struct thunk *t, const uint8_t *code,
-                       unsigned len, const struct thunk **out);
+int thunk_arena_insert(const struct thunk *t, const uint8_t *code, unsigned len,
+                       const struct thunk **out);
 
 #endif

@@ -89,8 +89,8 @@ static bool rewrite_ok(const struct rewrite *rw,
 
     if (ZYAN_FAILED(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
                                      ZYDIS_STACK_WIDTH_64)) ||
-        ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, rw->code, rw->len, &in2,
-                                           ops2)) ||
+        ZYAN_FAILED(
+            ZydisDecoderDecodeFull(&decoder, rw->code, rw->len, &in2, ops2)) ||
         in2.length != rw->len || in2.mnemonic != in->mnemonic ||
         in2.operand_count != in->operand_count ||
         in2.operand_width != in->operand_width)
@@ -108,14 +108,13 @@ static bool rewrite_ok(const struct rewrite *rw,
         if (a->type == ZYDIS_OPERAND_TYPE_MEMORY &&
             (b->mem.base != (a->encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM
                                  ? ZYDIS_REGISTER_RAX + mem_reg
-                                 : ZYDIS_REGISTER_RDI) || b->mem.disp.value ||
-             b->mem.index != ZYDIS_REGISTER_NONE))
+                                 : ZYDIS_REGISTER_RDI) ||
+             b->mem.disp.value || b->mem.index != ZYDIS_REGISTER_NONE))
             return false;
         if (a->type != ZYDIS_OPERAND_TYPE_REGISTER)
             continue;
         if (is_gpr(a->reg.value) && explicit_gpr) {
-            if (ZydisRegisterGetId(b->reg.value) != 0 ||
-                !is_gpr(b->reg.value))
+            if (ZydisRegisterGetId(b->reg.value) != 0 || !is_gpr(b->reg.value))
                 return false;
         } else if (a->reg.value != b->reg.value) {
             return false;

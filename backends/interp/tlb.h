@@ -17,7 +17,7 @@ struct tlb_entry {
 };
 
 #define TLB_GLOBAL 1u
-#define TLB_LARGE  2u /* part of a large page: INVLPG drops all of it */
+#define TLB_LARGE 2u /* part of a large page: INVLPG drops all of it */
 #define TLB_LISTED 4u
 
 struct tlb {

@@ -35,8 +35,8 @@ static void take_note(struct note *n, const struct x86_insn *x,
     n->cc = ch->cc;
     n->read = x->fl_read;
     n->written = ch->counted ? 0 : x->fl_written;
-    n->barrier = ch->faults || ch->ends ||
-                 x->zi.meta.category == ZYDIS_CATEGORY_COND_BR;
+    n->barrier =
+        ch->faults || ch->ends || x->zi.meta.category == ZYDIS_CATEGORY_COND_BR;
 }
 
 /* Backwards: drop the flags of instructions whose flags are all written again
@@ -149,8 +149,7 @@ static enum added add_insn(struct builder *bu)
         i->idx = (uint8_t)b->n;
         bu->notes[b->n] = (struct note){.cc = -1, .barrier = true};
         b->n++;
-        b->bytes = (uint16_t)(b->bytes +
-                              (b->flags & BLOCK_XPAGE ? 15 : avail));
+        b->bytes = (uint16_t)(b->bytes + (b->flags & BLOCK_XPAGE ? 15 : avail));
         return LAST;
     }
 
@@ -186,11 +185,10 @@ static void close_block(struct builder *bu)
     i->seg = ((bu->rip - 1) & PAGE_MASK) == (bu->rip & PAGE_MASK);
 }
 
-struct block *block_translate(struct icpu *c, uint64_t rip,
-                              const uint8_t *host)
+struct block *block_translate(struct icpu *c, uint64_t rip, const uint8_t *host)
 {
-    const size_t most = sizeof(struct block) +
-                        (BLOCK_MAX + 1) * sizeof(struct insn);
+    const size_t most =
+        sizeof(struct block) + (BLOCK_MAX + 1) * sizeof(struct insn);
     struct builder bu = {.c = c, .rip = rip, .at = host};
     enum added r;
 
@@ -218,8 +216,9 @@ struct block *block_translate(struct icpu *c, uint64_t rip,
     /* Where the second page isn't RAM, the block lives for this time only. */
     if (bu.b->flags & BLOCK_XPAGE && !bu.b->host2)
         return bu.b;
-    c->arena_used += (sizeof(struct block) +
-                      (bu.b->n + 1u) * sizeof(struct insn) + 63) & ~63ul;
+    c->arena_used +=
+        (sizeof(struct block) + (bu.b->n + 1u) * sizeof(struct insn) + 63) &
+        ~63ul;
     block_add(c, bu.b);
     return bu.b;
 }
@@ -229,7 +228,8 @@ void block_flush_all(struct icpu *c)
     static struct block nowhere = {.rip = 1ull << 63};
 
     memset(c->hash, 0, HASH_SIZE * sizeof(*c->hash));
-    memset(c->page_blocks, 0, (c->vm.ram->size >> 12) * sizeof(*c->page_blocks));
+    memset(c->page_blocks, 0,
+           (c->vm.ram->size >> 12) * sizeof(*c->page_blocks));
     memset(c->code_map, 0, (c->vm.ram->size >> 12) * sizeof(*c->code_map));
     for (unsigned k = 0; k < JC_SIZE; k++)
         c->jc[k] = &nowhere;

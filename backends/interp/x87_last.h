@@ -16,12 +16,12 @@ struct x87_last {
 
 /* What an instruction does with them. */
 enum x87_pointers {
-    X87_KEEPS,     /* nothing: a control instruction, or no x87 one */
-    X87_SETS,      /* becomes the last instruction */
-    X87_CLEARS,    /* FNINIT */
-    X87_STORES,    /* FNSTENV, FXSAVE */
+    X87_KEEPS,         /* nothing: a control instruction, or no x87 one */
+    X87_SETS,          /* becomes the last instruction */
+    X87_CLEARS,        /* FNINIT */
+    X87_STORES,        /* FNSTENV, FXSAVE */
     X87_STORES_CLEARS, /* FNSAVE */
-    X87_LOADS      /* FLDENV, FRSTOR, FXRSTOR */
+    X87_LOADS          /* FLDENV, FRSTOR, FXRSTOR */
 };
 
 /* How they lie in memory. */

@@ -151,19 +151,19 @@ static bool on_tcg(void)
 
 /* Guest code: ECX rounds of something, ticks to [RDI]. No fences: not every KVM
  * emulates them, and what is timed is long. */
-#define PROGRAM(name, body)                                 \
-    extern const char probe_##name[], probe_##name##_end[]; \
-    __asm__(".pushsection .rodata\n"                        \
-            "probe_" #name ": rdtsc\n"                      \
-            "mov %eax, %ebx\n"                              \
-            "1: " body "dec %ecx\n"                         \
-            "jnz 1b\n"                                      \
-            "rdtsc\n"                                       \
-            "sub %ebx, %eax\n"                              \
-            "mov %eax, (%rdi)\n"                            \
-            "mov $0x11, %edx\n"                             \
-            "out %al, %dx\n"                                \
-            "2: jmp 2b\n"                                   \
+#define PROGRAM(name, body)                                                    \
+    extern const char probe_##name[], probe_##name##_end[];                    \
+    __asm__(".pushsection .rodata\n"                                           \
+            "probe_" #name ": rdtsc\n"                                         \
+            "mov %eax, %ebx\n"                                                 \
+            "1: " body "dec %ecx\n"                                            \
+            "jnz 1b\n"                                                         \
+            "rdtsc\n"                                                          \
+            "sub %ebx, %eax\n"                                                 \
+            "mov %eax, (%rdi)\n"                                               \
+            "mov $0x11, %edx\n"                                                \
+            "out %al, %dx\n"                                                   \
+            "2: jmp 2b\n"                                                      \
             "probe_" #name "_end: .popsection\n")
 PROGRAM(loop, "");
 PROGRAM(trip, "mov $0x10, %edx\n out %al, %dx\n");

@@ -11,9 +11,9 @@ static const struct {
     uint32_t index;
     size_t field;
 } msr_fields[] = {
-#define MSR_FIELD(index, field)                  \
-    {                                            \
-        index, offsetof(struct x86_state, field) \
+#define MSR_FIELD(index, field)                                                \
+    {                                                                          \
+        index, offsetof(struct x86_state, field)                               \
     }
     MSR_FIELD(MSR_STAR, star),
     MSR_FIELD(MSR_LSTAR, lstar),

@@ -25,9 +25,9 @@
 #define HOLE_LAST "0xffffffff"
 #define WINDOW TEXT(TM_MMIO_VIRT) /* device memory at gpa g: WINDOW + g */
 #define WINDOW_LAST "0xfffff000ffffffff"
-#define IN_WINDOW(field) \
+#define IN_WINDOW(field)                                                       \
     "(" field " >= " WINDOW " && " field " <= " WINDOW_LAST ")"
-#define NOT_IN_WINDOW(field) \
+#define NOT_IN_WINDOW(field)                                                   \
     "(" field " < " WINDOW " || " field " > " WINDOW_LAST ")"
 
 /* exit_reason of SVM: APM volume 2, appendix C. info2 is EXITINFO2, the address

@@ -198,8 +198,8 @@ void board_set_pin(struct board *b, unsigned pin, bool level)
         b->ioapic->class->set_pin(b->ioapic, pin, level);
 }
 
-void board_message(struct board *b, uint32_t dest, bool logical,
-                   uint8_t vector, bool level)
+void board_message(struct board *b, uint32_t dest, bool logical, uint8_t vector,
+                   bool level)
 {
     if (b->apic)
         b->apic->class->apic->message(b->apic, dest, logical, vector, level);

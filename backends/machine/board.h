@@ -42,8 +42,7 @@ struct device_class {
     void (*io_write)(struct device *d, uint16_t addr, unsigned size,
                      uint64_t v);
     uint64_t (*mmio_read)(struct device *d, gpa_t addr, unsigned size);
-    void (*mmio_write)(struct device *d, gpa_t addr, unsigned size,
-                       uint64_t v);
+    void (*mmio_write)(struct device *d, gpa_t addr, unsigned size, uint64_t v);
 
     /* Timers: the guest time of the next event (UINT64_MAX: none), and the
      * call that comes once now has reached it. After anything else moves the
@@ -120,8 +119,8 @@ void board_ram_written(struct board *b, const void *host, uint64_t len);
 
 /* Interrupt routing. */
 void board_set_pin(struct board *b, unsigned pin, bool level);
-void board_message(struct board *b, uint32_t dest, bool logical,
-                   uint8_t vector, bool level);
+void board_message(struct board *b, uint32_t dest, bool logical, uint8_t vector,
+                   bool level);
 void board_eoi(struct board *b, uint8_t vector);
 
 static inline uint64_t board_now(struct board *b)

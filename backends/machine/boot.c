@@ -16,9 +16,9 @@
  *   0x8000  start_info, module list, memory map
  *   0x9000  command line, up to 0x20000
  */
-#define BOOT_TABLES  0x1000
-#define BOOT_GDT     0x7000
-#define BOOT_INFO    0x8000
+#define BOOT_TABLES 0x1000
+#define BOOT_GDT 0x7000
+#define BOOT_INFO 0x8000
 #define BOOT_CMDLINE 0x9000
 #define BOOT_CMDLINE_END 0x20000
 #define BOOT_LOW_END 0x9fc00 /* RAM as the PC's firmware reports it */
@@ -122,8 +122,7 @@ static int boot_write_cmdline(struct machine *m, char why[REASON_MAX])
 
     if (m->vm->deterministic || m->config.tsc_khz)
         n = snprintf(to, room, "%s%s%stsc_khz=%llu", low, given,
-                     *given ? " " : "",
-                     (unsigned long long)m->tsc_khz);
+                     *given ? " " : "", (unsigned long long)m->tsc_khz);
     else
         n = snprintf(to, room, "%s%s", low, given);
     if (n >= 0 && (size_t)n < room)
@@ -179,8 +178,8 @@ int boot_load(struct machine *m, struct x86_state *s, char why[REASON_MAX])
     b.info.memmap = BOOT_INFO + offsetof(struct boot_info, map);
     b.info.memmap_entries = 2;
     b.map[0] = (struct pvh_memory){0, BOOT_LOW_END, PVH_RAM, 0};
-    b.map[1] = (struct pvh_memory){
-        TM_KERNEL_PHYS, m->ram.size - TM_KERNEL_PHYS, PVH_RAM, 0};
+    b.map[1] = (struct pvh_memory){TM_KERNEL_PHYS, m->ram.size - TM_KERNEL_PHYS,
+                                   PVH_RAM, 0};
     memcpy(m->ram.host + BOOT_INFO, &b, sizeof(b));
 
     machine_long_mode(m, s, BOOT_TABLES, 0);

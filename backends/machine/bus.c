@@ -24,8 +24,7 @@ static uint64_t bus_io_read(void *opaque, uint16_t port, unsigned size)
     return v;
 }
 
-static void bus_io_write(void *opaque, uint16_t port, unsigned size,
-                         uint64_t v)
+static void bus_io_write(void *opaque, uint16_t port, unsigned size, uint64_t v)
 {
     struct machine *m = opaque;
     uint64_t begin = bus_begin(m, EV_EXIT_IO);

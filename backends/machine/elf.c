@@ -147,8 +147,9 @@ static int elf_check_load(const struct elf_image *img, unsigned i,
     if (!ph.p_memsz)
         return 0;
     if (ph.p_paddr < TM_KERNEL_PHYS)
-        return ELF_FAIL(img, -ENOEXEC, "segment %u: loads at %#llx, below 1 MiB",
-                        i, (unsigned long long)ph.p_paddr);
+        return ELF_FAIL(img, -ENOEXEC,
+                        "segment %u: loads at %#llx, below 1 MiB", i,
+                        (unsigned long long)ph.p_paddr);
     if (ph.p_memsz > UINT64_MAX - ph.p_paddr)
         return ELF_FAIL(img, -ENOEXEC, "segment %u: wraps around", i);
     for (unsigned j = 0; j < i; j++) {
@@ -205,7 +206,8 @@ static int elf_check_abi(const struct elf_image *img, char why[REASON_MAX])
             version = elf_find_abi(img, &ph);
     }
     if (version < 0)
-        return ELF_FAIL(img, -ENOEXEC, "no Trapmark ABI note: not a Trapmark guest");
+        return ELF_FAIL(img, -ENOEXEC,
+                        "no Trapmark ABI note: not a Trapmark guest");
     if (version != TM_ABI_VERSION)
         return ELF_FAIL(img, -ENOEXEC,
                         "speaks ABI %lld, this trapmark speaks %d",

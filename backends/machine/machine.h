@@ -12,12 +12,12 @@ struct machine_config {
     const char *kernel;            /* guest ELF */
     const char *initrd;            /* cpio archive, or NULL */
     const char *cmdline;           /* TM command line, without tsc_khz */
-    const char *disk;              /* raw file; NULL: a generated in-memory disk */
-    const char *paging;            /* NULL: the backend's default */
-    const char *options;           /* of backends, "key=value,..."; or NULL */
-    uint64_t ram_size;             /* bytes; 0: 128 MiB */
+    const char *disk;    /* raw file; NULL: a generated in-memory disk */
+    const char *paging;  /* NULL: the backend's default */
+    const char *options; /* of backends, "key=value,..."; or NULL */
+    uint64_t ram_size;   /* bytes; 0: 128 MiB */
     bool deterministic;
-    uint64_t tsc_khz;              /* of the host; appended to the command line.
+    uint64_t tsc_khz; /* of the host; appended to the command line.
                                       0: measured here, and by the guest */
     /* Called on the vCPU's thread with each complete line the guest wrote to
      * COM1 (no newline, NUL-terminated, at most MACHINE_LINE_MAX bytes; longer
@@ -33,13 +33,13 @@ struct machine_config {
 
 /* How a run ended. */
 enum machine_end {
-    END_OK,       /* power-off with TM_EXIT_OK */
-    END_PANIC,    /* power-off with another code; exit_code */
-    END_SHUTDOWN, /* triple fault */
-    END_DEAD,     /* HLT with interrupts off */
-    END_EMULATION,/* the backend cannot emulate an instruction */
-    END_STOPPED,  /* machine_stop() */
-    END_ERROR     /* the backend or the machine failed */
+    END_OK,        /* power-off with TM_EXIT_OK */
+    END_PANIC,     /* power-off with another code; exit_code */
+    END_SHUTDOWN,  /* triple fault */
+    END_DEAD,      /* HLT with interrupts off */
+    END_EMULATION, /* the backend cannot emulate an instruction */
+    END_STOPPED,   /* machine_stop() */
+    END_ERROR      /* the backend or the machine failed */
 };
 
 struct machine_result {

@@ -37,10 +37,11 @@ static void run_end_emulation(struct machine *m, const struct vm_exit *e)
     for (unsigned i = 0; i < known; i++)
         sprintf(bytes + 3 * i, "%02x ", e->insn[i]);
     if (!known)
-        run_end(m, END_EMULATION, "%s: cannot emulate the instruction at rip %#llx",
+        run_end(m, END_EMULATION,
+                "%s: cannot emulate the instruction at rip %#llx",
                 m->vm->backend->name, (unsigned long long)e->rip);
-    else if (ZYAN_SUCCESS(ZydisDisassembleIntel(
-                 ZYDIS_MACHINE_MODE_LONG_64, e->rip, e->insn, known, &insn)))
+    else if (ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64,
+                                                e->rip, e->insn, known, &insn)))
         run_end(m, END_EMULATION, "%s: cannot emulate '%s' (%.*s) at rip %#llx",
                 m->vm->backend->name, insn.text, insn.info.length * 3 - 1,
                 bytes, (unsigned long long)e->rip);
@@ -109,8 +110,7 @@ static bool run_handle(struct machine *m, const struct vm_exit *e)
                 (unsigned long long)run_rip(m));
         return true;
     case EXIT_HLT_DEAD:
-        run_end(m, END_DEAD,
-                "guest halted with interrupts off, at rip %#llx",
+        run_end(m, END_DEAD, "guest halted with interrupts off, at rip %#llx",
                 (unsigned long long)run_rip(m));
         return true;
     case EXIT_SHUTDOWN:

@@ -9,12 +9,12 @@
 #define SEL_DATA0 0x18
 #define SEL_DATA3 0x23
 #define SEL_CODE3 0x2b
-#define SEL_TSS   0x30
+#define SEL_TSS 0x30
 
 #define ATTR_CODE 0xb /* type: execute, read, accessed */
 #define ATTR_DATA 0x3 /* type: read, write, accessed */
-#define ATTR_TSS  0xb /* type: busy 64-bit TSS */
-#define ATTR_LDT  0x2
+#define ATTR_TSS 0xb  /* type: busy 64-bit TSS */
+#define ATTR_LDT 0x2
 
 /* PML4, one PDPT, four page directories of 2 MiB pages: [0, 4 GiB). */
 static void state_identity_map(struct guest_ram *ram, gpa_t tables)

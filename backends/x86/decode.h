@@ -46,7 +46,7 @@ struct x86_insn {
     uint8_t nops;     /* explicit operands */
     uint8_t rep;      /* 0, 0xf2 or 0xf3, where it repeats */
     bool lock;
-    bool string;      /* MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS */
+    bool string; /* MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS */
     bool has_mem;
     struct x86_opnd opnd[4];
     struct x86_mem mem; /* of the explicit or implicit memory operand */

@@ -13,7 +13,7 @@
  * cheap ones save its flags: exact, and cheaper than any lazy scheme that has to
  * store operands. FLAGS_IN puts packed flags in %ax back into the host's. */
 #define FLAGS_OUT "seto %%al\n\tlahf\n\t"
-#define FLAGS_IN  "addb $0x7f, %%al\n\tsahf\n\t"
+#define FLAGS_IN "addb $0x7f, %%al\n\tsahf\n\t"
 
 #define FL_ARITH (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF)
 
@@ -25,9 +25,8 @@ static inline uint64_t flags_unpack(uint16_t packed)
 
 static inline uint16_t flags_pack(uint64_t rflags)
 {
-    return (uint16_t)(
-        (rflags & (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF)) << 8 | 0x200 |
-        (rflags & FL_OF ? 1 : 0));
+    return (uint16_t)((rflags & (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF)) << 8 |
+                      0x200 | (rflags & FL_OF ? 1 : 0));
 }
 
 #endif

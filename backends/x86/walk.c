@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#define RESERVED  (((1ull << 52) - 1) & ~((1ull << PHYS_BITS) - 1))
+#define RESERVED (((1ull << 52) - 1) & ~((1ull << PHYS_BITS) - 1))
 
 /* The walk exists twice; its parts are inlined in both. */
 #define PART static inline __attribute__((always_inline))
@@ -31,8 +31,7 @@ static uint32_t fault_code(const struct walk_regs *regs, unsigned access)
         code |= PF_W;
     if (access & WALK_USER)
         code |= PF_U;
-    if (access & WALK_EXEC &&
-        (regs->efer & EFER_NXE || regs->cr4 & CR4_SMEP))
+    if (access & WALK_EXEC && (regs->efer & EFER_NXE || regs->cr4 & CR4_SMEP))
         code |= PF_I;
     return code;
 }

@@ -5,10 +5,10 @@
 #include "../backend.h"
 
 #define WALK_WRITE 1u
-#define WALK_EXEC  2u
-#define WALK_USER  4u /* CPL 3, and not an implicit system access */
-#define WALK_AC    8u /* RFLAGS.AC, which lifts SMAP; explicit access only */
-#define WALK_PEEK  16u /* don't set accessed and dirty bits */
+#define WALK_EXEC 2u
+#define WALK_USER 4u  /* CPL 3, and not an implicit system access */
+#define WALK_AC 8u    /* RFLAGS.AC, which lifts SMAP; explicit access only */
+#define WALK_PEEK 16u /* don't set accessed and dirty bits */
 
 #define PHYS_BITS 40 /* MAXPHYADDR, as CPUID 0x80000008 says */
 
@@ -33,13 +33,13 @@ struct walk_regs {
 };
 
 struct walk_result {
-    gpa_t gpa;        /* of the address itself, not of its page */
-    unsigned shift;   /* of the page: 12, 21 or 30 */
-    unsigned refs;    /* page-table entries read */
-    uint32_t error;   /* page-fault error code, where the walk failed */
-    bool write;       /* WP and R/W would allow a write with these rights */
-    bool exec;        /* NX and SMEP would allow a fetch */
-    bool user;        /* U/S allows CPL 3 */
+    gpa_t gpa;      /* of the address itself, not of its page */
+    unsigned shift; /* of the page: 12, 21 or 30 */
+    unsigned refs;  /* page-table entries read */
+    uint32_t error; /* page-fault error code, where the walk failed */
+    bool write;     /* WP and R/W would allow a write with these rights */
+    bool exec;      /* NX and SMEP would allow a fetch */
+    bool user;      /* U/S allows CPL 3 */
     bool global, dirty;
 };
 

@@ -26,26 +26,26 @@
  * (backend direct). The same delta is bt's kernel view. */
 #define TM_KERNEL_VIRT 0xffffffff80000000
 #define TM_DIRECT_VIRT 0xffffe00000000000
-#define TM_MMIO_VIRT   0xfffff00000000000
-#define TM_USER_START  0x0000000000010000
-#define TM_USER_END    0x0000100000000000
+#define TM_MMIO_VIRT 0xfffff00000000000
+#define TM_USER_START 0x0000000000010000
+#define TM_USER_END 0x0000100000000000
 #define TM_LAYOUT_DELTA 0x0000400000000000
 
 /* ---- The machine: the QEMU microvm subset ----------------------------- */
 
-#define TM_COM1_PORT      0x3f8
-#define TM_COM1_IRQ       4
-#define TM_LAPIC_GPA      0xfee00000
-#define TM_IOAPIC_GPA     0xfec00000
-#define TM_VIRTIO_GPA     0xfeb00000 /* slot n at + n * TM_VIRTIO_STEP */
-#define TM_VIRTIO_STEP    0x200
-#define TM_VIRTIO_SLOTS   8          /* an empty slot reads magic and device ID 0 */
-#define TM_VIRTIO_IRQ     5          /* slot n interrupts on IOAPIC pin 5 + n */
-#define TM_VIRTIO_BENCH_SLOT 7       /* always empty: target of mmio-read/-write */
+#define TM_COM1_PORT 0x3f8
+#define TM_COM1_IRQ 4
+#define TM_LAPIC_GPA 0xfee00000
+#define TM_IOAPIC_GPA 0xfec00000
+#define TM_VIRTIO_GPA 0xfeb00000 /* slot n at + n * TM_VIRTIO_STEP */
+#define TM_VIRTIO_STEP 0x200
+#define TM_VIRTIO_SLOTS 8      /* an empty slot reads magic and device ID 0 */
+#define TM_VIRTIO_IRQ 5        /* slot n interrupts on IOAPIC pin 5 + n */
+#define TM_VIRTIO_BENCH_SLOT 7 /* always empty: target of mmio-read/-write */
 
 /* isa-debug-exit: a byte written here ends the VM. */
 #define TM_PORT_EXIT 0xf4
-#define TM_EXIT_OK    0x10 /* QEMU's status: (v << 1) | 1 = 33 */
+#define TM_EXIT_OK 0x10    /* QEMU's status: (v << 1) | 1 = 33 */
 #define TM_EXIT_PANIC 0x11 /* 35 */
 
 /* POST diagnostic port: what the paper's `in` reads. */
@@ -56,10 +56,10 @@
  * rung outside the guest's own rdtsc pair. Foreign VMMs ignore the port. The
  * exit that the doorbell itself causes belongs to no region. */
 #define TM_PORT_DOORBELL 0x5f0
-#define TM_DB_KERNEL_BEGIN  1
-#define TM_DB_KERNEL_END    2
+#define TM_DB_KERNEL_BEGIN 1
+#define TM_DB_KERNEL_END 2
 #define TM_DB_CONTROL_BEGIN 3
-#define TM_DB_CONTROL_END   4
+#define TM_DB_CONTROL_END 4
 
 /* Hypercall number (rax) that every VMM rejects quickly. */
 #define TM_HYPERCALL_NOP 0x746d
@@ -129,8 +129,8 @@
  * Name "Trapmark"; one TM_NOTE_ABI in the kernel and in each user program;
  * one TM_NOTE_BENCH per benchmark, in the file that implements it.
  */
-#define TM_NOTE_NAME  "Trapmark"
-#define TM_NOTE_ABI   1 /* desc: uint32_t TM_ABI_VERSION */
+#define TM_NOTE_NAME "Trapmark"
+#define TM_NOTE_ABI 1   /* desc: uint32_t TM_ABI_VERSION */
 #define TM_NOTE_BENCH 2 /* desc: struct tm_note_bench */
 
 #ifndef __ASSEMBLER__
@@ -151,9 +151,9 @@ _Static_assert(sizeof(struct tm_note_bench) == 320, "note layout is ABI");
 #endif
 
 #define TM_BENCH_NEEDS_DISK 1u /* uses virtio-blk slot 0 */
-#define TM_BENCH_NATIVE     2u /* also built as a native process */
-#define TM_BENCH_PAPER      4u /* one of Adams & Agesen's nanobenchmarks */
-#define TM_BENCH_HIDDEN     8u /* self-test; not part of a suite run */
+#define TM_BENCH_NATIVE 2u     /* also built as a native process */
+#define TM_BENCH_PAPER 4u      /* one of Adams & Agesen's nanobenchmarks */
+#define TM_BENCH_HIDDEN 8u     /* self-test; not part of a suite run */
 /* One operation is a guest's whole life, from the first instruction to
  * power-off: the host measures it, and the guest's own samples count nothing. */
 #define TM_BENCH_WHOLE_LIFE 16u

@@ -13,9 +13,9 @@
 #define TM_NET_FRAME_MAX 1514
 
 /* The device's address; the peer's is the same with a last byte of 2. */
-#define TM_NET_MAC                         \
-    {                                      \
-        0x02, 0x54, 0x4d, 0x00, 0x00, 0x01 \
+#define TM_NET_MAC                                                             \
+    {                                                                          \
+        0x02, 0x54, 0x4d, 0x00, 0x00, 0x01                                     \
     }
 
 /* Commands. The answer to one carries the same number and TM_NET_REPLY, and

@@ -170,9 +170,9 @@ void cpu_init(void)
     load_idt();
     read_facts();
     /* The FPU stays off (TS) until a user program wants it: see fpu.c. */
-    write_cr0((read_cr0() &
-               ~(X86_CR0_EM | X86_CR0_TS | X86_CR0_CD | X86_CR0_NW)) |
-              X86_CR0_MP | X86_CR0_NE | X86_CR0_WP);
+    write_cr0(
+        (read_cr0() & ~(X86_CR0_EM | X86_CR0_TS | X86_CR0_CD | X86_CR0_NW)) |
+        X86_CR0_MP | X86_CR0_NE | X86_CR0_WP);
     write_cr4(X86_CR4_PAE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT);
     wrmsr(MSR_STAR, (uint64_t)(USER_SS - 8) << 48 | (uint64_t)KERNEL_CS << 32);
     wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);

@@ -4,7 +4,7 @@
 #define REPORT_MAX 16384
 
 /* RDI RSI RDX of the frame are the arguments; the result goes to RAX. */
-#define SYSCALL(name, number, meaning) \
+#define SYSCALL(name, number, meaning)                                         \
     static int64_t call_##name(struct trapframe *tf);
 TM_SYSCALLS(SYSCALL)
 #undef SYSCALL

@@ -43,8 +43,8 @@ struct virtio_queue {
 };
 
 struct virtio_device {
-    uint64_t base; /* gpa of its registers */
-    bool modern;   /* interface version 2 */
+    uint64_t base;     /* gpa of its registers */
+    bool modern;       /* interface version 2 */
     uint64_t features; /* negotiated, VERSION_1 aside */
 };
 

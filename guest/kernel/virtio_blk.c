@@ -13,7 +13,7 @@
 /* A request is one header, up to 17 pages' pieces of data, one status byte. */
 #define TABLE 20
 #define SLOTS BLK_BATCH_MAX
-#define TABLE_PAGES \
+#define TABLE_PAGES                                                            \
     ((SLOTS * TABLE * sizeof(struct vring_desc) + PAGE_SIZE - 1) / PAGE_SIZE)
 
 /* Who waits for requests that were made together. */

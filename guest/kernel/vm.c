@@ -265,8 +265,8 @@ static int populate(struct mm *mm, const struct vma *v)
 int64_t mm_map_anon(struct mm *mm, uint64_t len, bool shared)
 {
     struct vma new = {.start = USER_MMAP_START,
-                      .flags = VMA_WRITE | VMA_ANON |
-                               (shared ? VMA_SHARED : 0)};
+                      .flags =
+                          VMA_WRITE | VMA_ANON | (shared ? VMA_SHARED : 0)};
     struct vma *before = NULL;
     int err;
 
@@ -395,7 +395,7 @@ static void protect_leaves(struct mm *mm, const struct vma *v)
             if (new == old)
                 continue;
             *leaf = new;
-            if (!(old & PTE_W & ~new) && !(new & PTE_NX & ~old))
+            if (!(old & PTE_W & ~new) && !(new &PTE_NX & ~old))
                 continue;
             less = true;
             if (!many)

@@ -62,7 +62,10 @@ struct tm_nhdr_bench {
             .name = name_, __VA_ARGS__};                                       \
     static const struct tm_nhdr_bench note_##ident                             \
         __attribute__((used, section(".note.trapmark.bench"), aligned(4))) = { \
-            9, sizeof(struct tm_note_bench), TM_NOTE_BENCH, TM_NOTE_NAME,      \
+            9,                                                                 \
+            sizeof(struct tm_note_bench),                                      \
+            TM_NOTE_BENCH,                                                     \
+            TM_NOTE_NAME,                                                      \
             {name_, suite_, op_, summary_, flags_, 0, grid_}}
 
 /* ---- What the measuring loop needs from its environment -----------------

@@ -9,46 +9,46 @@
 #define TM_SYSCALL_H
 
 /* SYSCALL(name, number, "arguments: result") */
-#define TM_SYSCALLS(SYSCALL)                                              \
-    SYSCALL(null, 0, "(): 0; does nothing")                               \
-    SYSCALL(exit, 1, "(code): does not return")                           \
-    SYSCALL(fork, 2, "(): child's pid, 0 in the child")                   \
-    SYSCALL(wait, 3, "(int *status): pid; status is WAIT_*")              \
-    SYSCALL(exec, 4, "(name, argument string): only on error")            \
-    SYSCALL(write, 5, "(buf, len): len; text to the console")             \
-    SYSCALL(getpid, 6, "(): pid")                                         \
-    SYSCALL(yield, 7, "(): 0")                                            \
-    SYSCALL(brk, 8, "(address, 0 to ask): the break")                     \
-    SYSCALL(mmap, 9, "(length, MAP_*): address of zeroed pages")          \
-    SYSCALL(munmap, 10, "(address, length): 0")                           \
-    SYSCALL(sleep_us, 11, "(microseconds): 0")                            \
-    SYSCALL(blk_read, 12, "(byte offset, buf, len): len; 512-multiples")  \
-    SYSCALL(blk_write, 13, "(byte offset, buf, len): len; 512-multiples") \
-    SYSCALL(blk_size, 14, "(): bytes")                                    \
-    SYSCALL(doorbell, 15, "(TM_DB_*): 0")                                 \
-    SYSCALL(report, 16, "(text, len): len; one report line, atomically")  \
-    SYSCALL(bench_return, 17, "(): ends user_call; not for processes")    \
-    SYSCALL(net_send, 18, "(buf, len): len; one Ethernet frame")          \
-    SYSCALL(net_recv, 19, "(buf, size, timeout in us, 0 none): length")   \
-    SYSCALL(net_info, 20, "(uint8_t mac[6]): 0")                          \
-    SYSCALL(net_mode, 21, "(NET_*): 0")                                   \
-    SYSCALL(mprotect, 22, "(address, length, PROT_*): 0; mmap's memory")  \
-    SYSCALL(fault_handler, 23, "(entry, 0: none): 0")                     \
-    SYSCALL(fault_return, 24, "(struct user_fault *): only on error")     \
-    SYSCALL(pipe, 25, "(): a byte channel's number")                      \
-    SYSCALL(pipe_read, 26, "(channel, buf, len): bytes; waits for one")   \
-    SYSCALL(pipe_write, 27, "(channel, buf, len): len; waits for room")   \
-    SYSCALL(pipe_close, 28, "(channel): 0")                               \
-    SYSCALL(blk_batch, 29, "(struct user_blk *, count): 0")               \
-    SYSCALL(blk_mode, 30, "(BLK_*): 0")                                   \
-    SYSCALL(word_wait, 31, "(uint32_t *, value): 0")                      \
-    SYSCALL(word_wake, 32, "(uint32_t *): 0")                             \
-    SYSCALL(tcp_listen, 33, "(port): a socket")                           \
-    SYSCALL(tcp_accept, 34, "(listener): a connection's socket; waits")   \
-    SYSCALL(tcp_receive, 35, "(socket, buf, len): bytes; waits for one")  \
-    SYSCALL(tcp_send, 36, "(socket, struct tcp_piece *, n): bytes")       \
-    SYSCALL(tcp_close, 37, "(socket): 0")                                 \
-    SYSCALL(tcp_wait, 38, "(sockets): those that can go on; waits")       \
+#define TM_SYSCALLS(SYSCALL)                                                   \
+    SYSCALL(null, 0, "(): 0; does nothing")                                    \
+    SYSCALL(exit, 1, "(code): does not return")                                \
+    SYSCALL(fork, 2, "(): child's pid, 0 in the child")                        \
+    SYSCALL(wait, 3, "(int *status): pid; status is WAIT_*")                   \
+    SYSCALL(exec, 4, "(name, argument string): only on error")                 \
+    SYSCALL(write, 5, "(buf, len): len; text to the console")                  \
+    SYSCALL(getpid, 6, "(): pid")                                              \
+    SYSCALL(yield, 7, "(): 0")                                                 \
+    SYSCALL(brk, 8, "(address, 0 to ask): the break")                          \
+    SYSCALL(mmap, 9, "(length, MAP_*): address of zeroed pages")               \
+    SYSCALL(munmap, 10, "(address, length): 0")                                \
+    SYSCALL(sleep_us, 11, "(microseconds): 0")                                 \
+    SYSCALL(blk_read, 12, "(byte offset, buf, len): len; 512-multiples")       \
+    SYSCALL(blk_write, 13, "(byte offset, buf, len): len; 512-multiples")      \
+    SYSCALL(blk_size, 14, "(): bytes")                                         \
+    SYSCALL(doorbell, 15, "(TM_DB_*): 0")                                      \
+    SYSCALL(report, 16, "(text, len): len; one report line, atomically")       \
+    SYSCALL(bench_return, 17, "(): ends user_call; not for processes")         \
+    SYSCALL(net_send, 18, "(buf, len): len; one Ethernet frame")               \
+    SYSCALL(net_recv, 19, "(buf, size, timeout in us, 0 none): length")        \
+    SYSCALL(net_info, 20, "(uint8_t mac[6]): 0")                               \
+    SYSCALL(net_mode, 21, "(NET_*): 0")                                        \
+    SYSCALL(mprotect, 22, "(address, length, PROT_*): 0; mmap's memory")       \
+    SYSCALL(fault_handler, 23, "(entry, 0: none): 0")                          \
+    SYSCALL(fault_return, 24, "(struct user_fault *): only on error")          \
+    SYSCALL(pipe, 25, "(): a byte channel's number")                           \
+    SYSCALL(pipe_read, 26, "(channel, buf, len): bytes; waits for one")        \
+    SYSCALL(pipe_write, 27, "(channel, buf, len): len; waits for room")        \
+    SYSCALL(pipe_close, 28, "(channel): 0")                                    \
+    SYSCALL(blk_batch, 29, "(struct user_blk *, count): 0")                    \
+    SYSCALL(blk_mode, 30, "(BLK_*): 0")                                        \
+    SYSCALL(word_wait, 31, "(uint32_t *, value): 0")                           \
+    SYSCALL(word_wake, 32, "(uint32_t *): 0")                                  \
+    SYSCALL(tcp_listen, 33, "(port): a socket")                                \
+    SYSCALL(tcp_accept, 34, "(listener): a connection's socket; waits")        \
+    SYSCALL(tcp_receive, 35, "(socket, buf, len): bytes; waits for one")       \
+    SYSCALL(tcp_send, 36, "(socket, struct tcp_piece *, n): bytes")            \
+    SYSCALL(tcp_close, 37, "(socket): 0")                                      \
+    SYSCALL(tcp_wait, 38, "(sockets): those that can go on; waits")            \
     SYSCALL(pages_free, 39, "(): pages of memory that nobody has")
 
 enum syscall_number {

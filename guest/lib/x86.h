@@ -130,17 +130,17 @@ static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-#define X86_CR_ACCESSORS(reg)                                       \
-    static inline uint64_t read_##reg(void)                         \
-    {                                                               \
-        uint64_t v;                                                 \
-                                                                    \
-        __asm__ volatile("mov %%" #reg ", %0" : "=r"(v)::"memory"); \
-        return v;                                                   \
-    }                                                               \
-    static inline void write_##reg(uint64_t v)                      \
-    {                                                               \
-        __asm__ volatile("mov %0, %%" #reg ::"r"(v) : "memory");    \
+#define X86_CR_ACCESSORS(reg)                                                  \
+    static inline uint64_t read_##reg(void)                                    \
+    {                                                                          \
+        uint64_t v;                                                            \
+                                                                               \
+        __asm__ volatile("mov %%" #reg ", %0" : "=r"(v)::"memory");            \
+        return v;                                                              \
+    }                                                                          \
+    static inline void write_##reg(uint64_t v)                                 \
+    {                                                                          \
+        __asm__ volatile("mov %0, %%" #reg ::"r"(v) : "memory");               \
     }
 X86_CR_ACCESSORS(cr0)
 X86_CR_ACCESSORS(cr2)

@@ -4,8 +4,8 @@
 static volatile uint8_t data[16] = {0xc3}; /* RET, if it could be executed */
 
 /* The instruction that faults is at the symbol crash_NAME. */
-#define SITE(name, text, ...)                               \
-    __asm__ volatile(".globl crash_" #name "\ncrash_" #name \
+#define SITE(name, text, ...)                                                  \
+    __asm__ volatile(".globl crash_" #name "\ncrash_" #name                    \
                      ": " text __VA_ARGS__)
 
 static void crash_kernel(uint64_t n)

@@ -9,10 +9,10 @@
 #define MIB (KIB * KIB)
 
 /* The first check that fails ends the test; its text is the reason. */
-#define CHECK(condition)       \
-    do {                       \
-        if (!(condition))      \
-            return #condition; \
+#define CHECK(condition)                                                       \
+    do {                                                                       \
+        if (!(condition))                                                      \
+            return #condition;                                                 \
     } while (0)
 
 static inline bool exited_with(int pid, int code)

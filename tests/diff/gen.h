@@ -7,8 +7,8 @@
 
 /* Roles of registers. Pointers and the index have values the generator knows;
  * R15 counts loops. RAX, RCX, RDX and R8..R11 are free. */
-#define GEN_RESERVED                                                         \
-    (1u << RBX | 1u << RBP | 1u << RSI | 1u << RDI | 1u << RSP | 1u << R12 | \
+#define GEN_RESERVED                                                           \
+    (1u << RBX | 1u << RBP | 1u << RSI | 1u << RDI | 1u << RSP | 1u << R12 |   \
      1u << R13 | 1u << R14 | 1u << R15)
 
 /* The registers that point to data. */
@@ -33,11 +33,11 @@ bool gen_add(struct gen *g, const struct stream_insn *si, unsigned may_write);
 /* The same from bytes; false as above. */
 bool gen_bytes(struct gen *g, const void *bytes, unsigned len,
                unsigned may_write);
-#define GEN(g, ...)                              \
-    gen_bytes(g, (const uint8_t[]){__VA_ARGS__}, \
+#define GEN(g, ...)                                                            \
+    gen_bytes(g, (const uint8_t[]){__VA_ARGS__},                               \
               sizeof((uint8_t[]){__VA_ARGS__}), 0)
-#define GEN_W(g, may, ...)                       \
-    gen_bytes(g, (const uint8_t[]){__VA_ARGS__}, \
+#define GEN_W(g, may, ...)                                                     \
+    gen_bytes(g, (const uint8_t[]){__VA_ARGS__},                               \
               sizeof((uint8_t[]){__VA_ARGS__}), may)
 
 /* mov reg, imm, and the nominal value with it. */

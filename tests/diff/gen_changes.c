@@ -16,8 +16,8 @@ static void absolute(struct gen *g, const uint8_t *op, unsigned n, uint32_t at,
         b[n + 4] = (uint8_t)imm;
     gen_bytes(g, b, n + 4 + (imm >= 0), 0);
 }
-#define ABSOLUTE(g, at, imm, ...)               \
-    absolute(g, (const uint8_t[]){__VA_ARGS__}, \
+#define ABSOLUTE(g, at, imm, ...)                                              \
+    absolute(g, (const uint8_t[]){__VA_ARGS__},                                \
              sizeof((uint8_t[]){__VA_ARGS__}), at, imm)
 
 /* ---- Code ---------------------------------------------------------------- */

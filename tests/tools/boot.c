@@ -50,8 +50,8 @@ static void print_events(const struct machine_result *r)
            "ticks (all)");
     for (int i = 0; i < EV_COUNT; i++)
         if (r->all.count[i] || r->all.ticks[i])
-            printf("%-16s %14" PRIu64 " %14" PRIu64 " %14" PRIu64
-                   " %16" PRIu64 "\n",
+            printf("%-16s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %16" PRIu64
+                   "\n",
                    event_names[i], r->all.count[i], r->kernel.count[i],
                    r->control.count[i], r->all.ticks[i]);
     printf("regions: %" PRIu64 " kernel, %" PRIu64 " control; ticks: %" PRIu64
@@ -62,9 +62,8 @@ static void print_events(const struct machine_result *r)
 
 int main(int argc, char **argv)
 {
-    static const char *const ends[] = {"ok",       "panic",     "shutdown",
-                                       "dead",     "emulation", "stopped",
-                                       "error"};
+    static const char *const ends[] = {
+        "ok", "panic", "shutdown", "dead", "emulation", "stopped", "error"};
     struct machine_config c = {.line = print_line};
     struct machine_result r;
     char why[REASON_MAX];

@@ -17,14 +17,14 @@ extern const struct backend backend_interp;
 #define RAM_SIZE (4u << 20)
 #define PML4 0x1000
 #define PDPT 0x2000
-#define PD   0x3000
-#define PT   0x4000 /* of [2 MiB, 4 MiB) */
-#define GDT  0x5000
-#define IDT  0x6000
-#define TSS  0x7000
+#define PD 0x3000
+#define PT 0x4000 /* of [2 MiB, 4 MiB) */
+#define GDT 0x5000
+#define IDT 0x6000
+#define TSS 0x7000
 #define STACK 0x9000  /* top; of ring 3 */
 #define STACK0 0xb000 /* top; of the TSS */
-#define CODE  0x10000
+#define CODE 0x10000
 #define HANDLERS 0x20000 /* vector n at + 16 n: HLT */
 #define PAGED 0x200000   /* mapped by 4 KiB pages */
 
@@ -154,8 +154,8 @@ static void write_tables(struct fixture *f)
     for (uint64_t v = 0; v < 256; v++) {
         uint64_t at = HANDLERS + 16 * v;
 
-        *word(f, IDT + 16 * v) = (at & 0xffff) | 8 << 16 |
-                                 0xee00ull << 32 | (at >> 16) << 48;
+        *word(f, IDT + 16 * v) =
+            (at & 0xffff) | 8 << 16 | 0xee00ull << 32 | (at >> 16) << 48;
         *(uint8_t *)ram_ptr(&f->ram, at, 1) = 0xf4;
     }
     memcpy(ram_ptr(&f->ram, TSS + 4, 8), &(uint64_t){STACK0}, 8);
@@ -170,8 +170,9 @@ static int setup(void **state)
     f->ram.host = aligned_alloc(4096, RAM_SIZE);
     memset(f->ram.host, 0, RAM_SIZE);
     f->bus = (struct vm_bus){
-        f,         nothing_read, io_write, mmio_read, mmio_write, no_msr_read,
-        no_msr_write, get_tpr,   set_tpr,  irq_ack,   now,
+        f,          nothing_read, io_write,     mmio_read,
+        mmio_write, no_msr_read,  no_msr_write, get_tpr,
+        set_tpr,    irq_ack,      now,
     };
     f->irq = -1;
     f->vm = aligned_alloc(64, (backend_interp.vm_size + 63) & ~63ul);

@@ -20,25 +20,25 @@
  * write as any page there.
  */
 #define PAGING_RAM (16ull << 20)
-#define KCODE  0x400000ull
-#define STUBS  0x800ull    /* in KCODE and in UCODE */
-#define UCODE  0x401000ull /* user page */
-#define STACK  0x410000ull /* top */
-#define GDT    0x411000ull
-#define IDT    0x412000ull
-#define TSS    0x413000ull
+#define KCODE 0x400000ull
+#define STUBS 0x800ull    /* in KCODE and in UCODE */
+#define UCODE 0x401000ull /* user page */
+#define STACK 0x410000ull /* top */
+#define GDT 0x411000ull
+#define IDT 0x412000ull
+#define TSS 0x413000ull
 #define SCRIPT 0x420000ull
-#define LOG    0x440000ull
+#define LOG 0x440000ull
 #define SCRIPT_MAX 1300u
-#define PML4   0x500000ull
-#define PDPT   0x501000ull
-#define PD     0x502000ull
-#define PTK    0x503000ull
+#define PML4 0x500000ull
+#define PDPT 0x501000ull
+#define PD 0x502000ull
+#define PTK 0x503000ull
 #define TABLES 0x504000ull /* the test's */
 
 /* The operations. RBX is the address, RCX a value. */
 enum stub {
-    STUB_READ,  /* logs what it read */
+    STUB_READ, /* logs what it read */
     STUB_WRITE,
     STUB_RMW,      /* writes what was there, and logs it */
     STUB_EXEC,     /* the page begins with UD2 */
@@ -184,8 +184,8 @@ static bool guest_open(struct guest *g, const char *backend_name,
     g->s.cr0 |= CR0_WP;
     g->s.gdtr = (struct x86_dtr){GDT, 0x27};
     g->s.idtr = (struct x86_dtr){IDT, 0xfff};
-    g->s.tr = (struct x86_seg){.base = TSS, .limit = 0x67, .sel = 0x28,
-                               .attr = 0x8b};
+    g->s.tr =
+        (struct x86_seg){.base = TSS, .limit = 0x67, .sel = 0x28, .attr = 0x8b};
     g->s.rip = KCODE;
     g->script = ram_ptr(g->vm->ram, SCRIPT, SCRIPT_MAX * sizeof(struct op));
     g->log = ram_ptr(g->vm->ram, LOG, SCRIPT_MAX * sizeof(struct outcome));

@@ -39,12 +39,12 @@ static inline char *write_file(const char *name, const char *runs)
 }
 
 /* An ok row; its interval is always 0.9 to 1.1. */
-#define OK(suite, bench, backend, median, more)                               \
-    "{\"suite\":\"" suite "\",\"bench\":\"" bench "\",\"backend\":\"" backend \
-    "\",\"status\":\"ok\",\"unit\":\"ticks\",\"ticks_per_op\":{"              \
+#define OK(suite, bench, backend, median, more)                                \
+    "{\"suite\":\"" suite "\",\"bench\":\"" bench "\",\"backend\":\"" backend  \
+    "\",\"status\":\"ok\",\"unit\":\"ticks\",\"ticks_per_op\":{"               \
     "\"median\":" #median ",\"mad\":0,\"min\":0,\"ci95\":[0.9,1.1]}" more "}"
-#define LOST(bench, backend, status, reason)                              \
-    "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"" backend \
+#define LOST(bench, backend, status, reason)                                   \
+    "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"" backend      \
     "\",\"status\":\"" status "\",\"reason\":\"" reason "\"}"
 
 static inline void load(struct report *r, const char *runs)

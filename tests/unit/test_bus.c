@@ -166,7 +166,8 @@ static void test_pit_tick(void **state)
 
 static void test_no_irqchip(void **state)
 {
-    struct board b = {.host = &fixture_host, .opaque = *state,
+    struct board b = {.host = &fixture_host,
+                      .opaque = *state,
                       .ram = &((struct fixture *)*state)->ram,
                       .tsc_khz = FIXTURE_TSC_KHZ};
     char why[REASON_MAX];
@@ -181,9 +182,11 @@ static void test_no_irqchip(void **state)
 
 static void test_bad_disk(void **state)
 {
-    struct board b = {.host = &fixture_host, .opaque = *state,
+    struct board b = {.host = &fixture_host,
+                      .opaque = *state,
                       .ram = &((struct fixture *)*state)->ram,
-                      .tsc_khz = FIXTURE_TSC_KHZ, .disk = "/nonexistent"};
+                      .tsc_khz = FIXTURE_TSC_KHZ,
+                      .disk = "/nonexistent"};
     char why[REASON_MAX];
 
     assert_int_equal(board_create(&b, device_table, true, why), -2);
@@ -198,8 +201,9 @@ static void test_bad_disk(void **state)
 /* Anything may be written anywhere; time still passes and nothing breaks. */
 static void test_noise(void **state)
 {
-    static const uint16_t ports[] = {0x40, 0x41, 0x42, 0x43, 0x61, 0x80, 0x3f8,
-                                     0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x608};
+    static const uint16_t ports[] = {0x40,  0x41,  0x42,  0x43,  0x61,
+                                     0x80,  0x3f8, 0x3f9, 0x3fa, 0x3fb,
+                                     0x3fc, 0x3fd, 0x608};
     static const gpa_t bases[] = {TM_LAPIC_GPA, TM_IOAPIC_GPA, TM_VIRTIO_GPA};
     struct fixture *f = *state;
     uint64_t x = 1, v;
@@ -236,8 +240,8 @@ static void test_noise(void **state)
             f->board.apic->class->apic->msr_write(
                 f->board.apic, (x & 1) ? MSR_TSC_DEADLINE : 0x800 + (x & 0x3f),
                 f->now + (x >> 40 & 0xfffff));
-            f->board.apic->class->apic->msr_read(f->board.apic, 0x800 + (x & 63),
-                                                 &v);
+            f->board.apic->class->apic->msr_read(f->board.apic,
+                                                 0x800 + (x & 63), &v);
             break;
         case 7:
             f->board.apic->class->apic->ack(f->board.apic);
@@ -250,11 +254,16 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nobody_home),     TEST(test_split),
-        TEST(test_exit_and_doorbell), TEST(test_pmtimer),
-        TEST(test_pit_calibration), TEST(test_pit_gate),
-        TEST(test_pit_counter),     TEST(test_pit_tick),
-        TEST(test_no_irqchip),      TEST(test_bad_disk),
+        TEST(test_nobody_home),
+        TEST(test_split),
+        TEST(test_exit_and_doorbell),
+        TEST(test_pmtimer),
+        TEST(test_pit_calibration),
+        TEST(test_pit_gate),
+        TEST(test_pit_counter),
+        TEST(test_pit_tick),
+        TEST(test_no_irqchip),
+        TEST(test_bad_disk),
         TEST(test_noise),
     };
 

@@ -200,13 +200,13 @@ static void test_select_branches(void **state)
     assert_int_equal(ch.cc, 12);
     assert_false(ch.ends);
     assert_int_equal(i.disp, RIP + 2 + 16);
-    assert_int_equal(i.imm, 0);  /* not linked yet */
-    assert_int_equal(i.seg, 1);  /* in the page */
+    assert_int_equal(i.imm, 0); /* not linked yet */
+    assert_int_equal(i.seg, 1); /* in the page */
     x = DECODE("\xe9\x00\x10\x00\x00");
     i = choose(&x, &ch);
     assert_true(ch.ends);
     assert_int_equal(i.seg, 0); /* another page: never linked */
-    x = DECODE("\x39\xd8"); /* cmp eax, ebx */
+    x = DECODE("\x39\xd8");     /* cmp eax, ebx */
     choose(&x, &ch);
     assert_non_null(ch.fused);
 }
@@ -218,14 +218,14 @@ static void test_select_undefined(void **state)
         const char *bytes;
         size_t len;
     } none[] = {
-        {"\x0f\x0b", 2},                 /* ud2 */
-        {"\x0f\x01\xd0", 3},             /* xgetbv */
-        {"\x0f\x01\xc8", 3},             /* monitor */
-        {"\x0f\xc7\xf0", 3},             /* rdrand */
-        {"\x66\x0f\x38\xf6\xc1", 5},     /* adcx */
-        {"\x0f\x38\xf0\x01", 4},         /* movbe */
-        {"\x66\x0f\x38\xdc\xc1", 5},     /* aesenc */
-        {"\x0f\x34", 2},                 /* sysenter */
+        {"\x0f\x0b", 2},             /* ud2 */
+        {"\x0f\x01\xd0", 3},         /* xgetbv */
+        {"\x0f\x01\xc8", 3},         /* monitor */
+        {"\x0f\xc7\xf0", 3},         /* rdrand */
+        {"\x66\x0f\x38\xf6\xc1", 5}, /* adcx */
+        {"\x0f\x38\xf0\x01", 4},     /* movbe */
+        {"\x66\x0f\x38\xdc\xc1", 5}, /* aesenc */
+        {"\x0f\x34", 2},             /* sysenter */
     };
     struct choice ch;
 

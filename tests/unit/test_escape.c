@@ -97,15 +97,15 @@ static int in_child(const char *name, const uint8_t *code, size_t len,
 /* ---- Instructions that call the host's kernel ---------------------------- */
 
 /* exit(42) for whoever takes the call, by the number of that ABI. */
-#define CALL(number, insn)     \
-    "mov $" #number ", %eax\n" \
-    "mov $42, %ebx\n"          \
+#define CALL(number, insn)                                                     \
+    "mov $" #number ", %eax\n"                                                 \
+    "mov $42, %ebx\n"                                                          \
     "mov $42, %edi\n" insn "\n"
 /* The same in the host's 32-bit mode, where a far return gets user code. */
-#define IN_COMPAT(code)          \
-    "push $0x23\n"               \
-    "push $0x200000 + 2f - 1b\n" \
-    "lretq\n"                    \
+#define IN_COMPAT(code)                                                        \
+    "push $0x23\n"                                                             \
+    "push $0x200000 + 2f - 1b\n"                                               \
+    "lretq\n"                                                                  \
     "2:" code
 
 GUEST(call64, "1:" CALL(60, "syscall"));

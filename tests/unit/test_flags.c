@@ -37,11 +37,13 @@ static uint64_t sub_flags(unsigned a, unsigned b, unsigned borrow)
 /* op on all pairs of bytes, with its flags out the way the handlers do it. */
 #define OUT(op, d, s, fl)                                                      \
     asm(op " %2, %0\n\t" FLAGS_OUT : "+r"(d), "=a"(fl) : "r"(s) : "cc")
+/* clang-format off */
 #define IN_OUT(op, d, s, fl)                                                   \
     asm(FLAGS_IN op " %2, %0\n\t" FLAGS_OUT                                    \
         : "+r"(d), "+a"(fl)                                                    \
         : "r"(s)                                                               \
         : "cc")
+/* clang-format on */
 
 static void test_add_sub(void **state)
 {
@@ -122,10 +124,10 @@ static void test_conditions(void **state)
     for (unsigned set = 0; set < 32; set++) {
         bool cf = set & 1, zf = set & 2, sf = set & 4, of = set & 8,
              pf = set & 16;
-        uint16_t fl = flags_pack((cf ? FL_CF : 0) | (zf ? FL_ZF : 0) |
-                                 (sf ? FL_SF : 0) | (of ? FL_OF : 0) |
-                                 (pf ? FL_PF : 0));
-        const bool want[8] = {of, cf,       zf,      cf || zf,
+        uint16_t fl =
+            flags_pack((cf ? FL_CF : 0) | (zf ? FL_ZF : 0) | (sf ? FL_SF : 0) |
+                       (of ? FL_OF : 0) | (pf ? FL_PF : 0));
+        const bool want[8] = {of, cf, zf,       cf || zf,
                               sf, pf, sf != of, zf || sf != of};
 
         for (unsigned cc = 0; cc < 16; cc++)

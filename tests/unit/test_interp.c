@@ -155,8 +155,7 @@ static void test_device_memory(void **state)
     run(f);
     assert_int_equal(f->s.gpr[RAX], 0x03);
     assert_int_equal(f->out, 0x1234);
-    assert_int_equal(f->s.gpr[RBX],
-                     0xe0000020ull * 0x0101010101010101ull);
+    assert_int_equal(f->s.gpr[RBX], 0xe0000020ull * 0x0101010101010101ull);
 }
 
 /* ---- Events ----------------------------------------------------------- */
@@ -310,8 +309,7 @@ static void test_steps(void **state)
         f->s = begin;
         start(f);
         while (done + sizes[k] < retired) {
-            assert_int_equal(
-                backend_interp.step(f->vm, sizes[k], &f->exit), 0);
+            assert_int_equal(backend_interp.step(f->vm, sizes[k], &f->exit), 0);
             assert_int_equal(f->exit.kind, EXIT_KICKED);
             done += sizes[k];
             assert_int_equal(f->vm->retired, done);
@@ -390,15 +388,24 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_patch_next),     TEST(test_patch_loop),
-        TEST(test_patch_second_page), TEST(test_device_writes_code),
-        TEST(test_remapped_code),  TEST(test_torn_store),
-        TEST(test_split_store),    TEST(test_device_memory),
-        TEST(test_ring_crossing),  TEST(test_sti_window),
-        TEST(test_idle),           TEST(test_double_fault),
-        TEST(test_single_step),    TEST(test_steps),
-        TEST(test_deadline),       TEST(test_kick),
-        TEST(test_emulation_fails), TEST(test_stepper),
+        TEST(test_patch_next),
+        TEST(test_patch_loop),
+        TEST(test_patch_second_page),
+        TEST(test_device_writes_code),
+        TEST(test_remapped_code),
+        TEST(test_torn_store),
+        TEST(test_split_store),
+        TEST(test_device_memory),
+        TEST(test_ring_crossing),
+        TEST(test_sti_window),
+        TEST(test_idle),
+        TEST(test_double_fault),
+        TEST(test_single_step),
+        TEST(test_steps),
+        TEST(test_deadline),
+        TEST(test_kick),
+        TEST(test_emulation_fails),
+        TEST(test_stepper),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,9 +4,9 @@
 #include "backends/devices/lapic.h"
 #include "guest/abi/abi.h"
 
-#define LAPIC(r) (TM_LAPIC_GPA + (r) * 16)
+#define LAPIC(r) (TM_LAPIC_GPA + (r)*16)
 
-#define RTE_LEVEL  0x8000u
+#define RTE_LEVEL 0x8000u
 #define RTE_REMOTE 0x4000u
 #define RTE_MASKED 0x10000u
 
@@ -169,8 +169,8 @@ static void test_no_such_pin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_registers),  TEST(test_edge),
-        TEST(test_level),      TEST(test_direct_eoi),
+        TEST(test_registers),     TEST(test_edge),
+        TEST(test_level),         TEST(test_direct_eoi),
         TEST(test_level_to_edge), TEST(test_destination),
         TEST(test_no_such_pin),
     };

@@ -231,14 +231,14 @@ static void test_passes(void **state)
 
 /* ---- The result -------------------------------------------------------- */
 
-#define HOST(paging)                                                       \
-    "\"host\":{\"kvm\":{\"module\":\"kvm_amd\",\"label\":\"KVM "           \
-    "(kvm_amd: " paging ", emulated SVM (QEMU TCG))\",\"paging\":\"npt\"," \
+#define HOST(paging)                                                           \
+    "\"host\":{\"kvm\":{\"module\":\"kvm_amd\",\"label\":\"KVM "               \
+    "(kvm_amd: " paging ", emulated SVM (QEMU TCG))\",\"paging\":\"npt\","     \
     "\"ring0_ratio\":1.0},\"primitives\":{\"mprotect\":5.0}}"
-#define RUN(bench, paging, events)                                      \
-    "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"kvm\"," \
-    "\"paging\":\"" paging                                              \
-    "\",\"params\":{\"kvm-trace\":\"on\"},\"status\":\"ok\","           \
+#define RUN(bench, paging, events)                                             \
+    "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"kvm\","        \
+    "\"paging\":\"" paging                                                     \
+    "\",\"params\":{\"kvm-trace\":\"on\"},\"status\":\"ok\","                  \
     "\"events\":{" events "}}"
 
 static const char parts_text[] = "[{" HOST(

@@ -4,7 +4,7 @@
 #include "backends/devices/lapic.h"
 #include "guest/abi/abi.h"
 
-#define REG(r) (TM_LAPIC_GPA + (r) * 16)
+#define REG(r) (TM_LAPIC_GPA + (r)*16)
 
 static const struct device_class *const table[] = {&device_lapic,
                                                    &device_ioapic, NULL};
@@ -301,7 +301,8 @@ static void test_x2apic_modes(void **state)
     assert_true(fixture_rdmsr(f, MSR_X2APIC + LAPIC_VERSION, &v));
     assert_int_equal(v, 0x50014);
     assert_true(fixture_wrmsr(f, MSR_APIC_BASE, base & ~0x800ull));
-    assert_false(fixture_wrmsr(f, MSR_APIC_BASE, base | 0x400)); /* off: xAPIC */
+    /* off: xAPIC */
+    assert_false(fixture_wrmsr(f, MSR_APIC_BASE, base | 0x400));
     assert_true(fixture_wrmsr(f, MSR_APIC_BASE, base));
     assert_int_equal(mmio_r(f, REG(LAPIC_SVR)), 0xff); /* as after reset */
 }
@@ -348,14 +349,22 @@ static void test_unaligned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_priority),         TEST(test_nesting),
-        TEST(test_tpr),              TEST(test_disabled),
-        TEST(test_illegal_vector),   TEST(test_ipi_destinations),
-        TEST(test_oneshot),          TEST(test_divide),
-        TEST(test_divide_running),   TEST(test_periodic),
-        TEST(test_periodic_floor),   TEST(test_masked_timer),
-        TEST(test_tsc_deadline),     TEST(test_x2apic_modes),
-        TEST(test_x2apic_registers), TEST(test_unaligned),
+        TEST(test_priority),
+        TEST(test_nesting),
+        TEST(test_tpr),
+        TEST(test_disabled),
+        TEST(test_illegal_vector),
+        TEST(test_ipi_destinations),
+        TEST(test_oneshot),
+        TEST(test_divide),
+        TEST(test_divide_running),
+        TEST(test_periodic),
+        TEST(test_periodic_floor),
+        TEST(test_masked_timer),
+        TEST(test_tsc_deadline),
+        TEST(test_x2apic_modes),
+        TEST(test_x2apic_registers),
+        TEST(test_unaligned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

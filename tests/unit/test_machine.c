@@ -309,10 +309,14 @@ static void test_regions(void **state)
 
 static int do_nested(struct vm *vm, struct vm_exit *e)
 {
-    static const uint32_t values[] = {
-        TM_DB_KERNEL_END,  TM_DB_KERNEL_BEGIN, TM_DB_CONTROL_BEGIN,
-        TM_DB_CONTROL_END, TM_DB_KERNEL_END,   0,
-        77,                UINT32_MAX};
+    static const uint32_t values[] = {TM_DB_KERNEL_END,
+                                      TM_DB_KERNEL_BEGIN,
+                                      TM_DB_CONTROL_BEGIN,
+                                      TM_DB_CONTROL_END,
+                                      TM_DB_KERNEL_END,
+                                      0,
+                                      77,
+                                      UINT32_MAX};
 
     for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++)
         io_out(vm, TM_PORT_DOORBELL, 4, values[i]);

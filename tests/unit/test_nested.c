@@ -314,8 +314,8 @@ static void test_whole_ram(void **state)
     start(f, false, true);
     f->regs.cr0 &= ~CR0_PG;
     for (gpa_t gpa = 0; gpa < RAM_SIZE; gpa += 4096) {
-        assert_int_equal(
-            nested_walk(f->n, &f->regs, gpa, 0, &f->r, &f->host), 0);
+        assert_int_equal(nested_walk(f->n, &f->regs, gpa, 0, &f->r, &f->host),
+                         0);
         assert_ptr_equal(f->host, f->ram.host + gpa);
     }
     assert_int_equal(hidden(f), RAM_SIZE / 4096);
@@ -325,9 +325,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_references),    TEST(test_references_of_faults),
-        TEST(test_hidden_faults), TEST(test_walk_cache),
-        TEST(test_stale_tables),  TEST(test_cached_rights),
+        TEST(test_references),     TEST(test_references_of_faults),
+        TEST(test_hidden_faults),  TEST(test_walk_cache),
+        TEST(test_stale_tables),   TEST(test_cached_rights),
         TEST(test_accessed_dirty), TEST(test_outside_ram),
         TEST(test_whole_ram),
     };

@@ -27,10 +27,10 @@ static double predict(enum oracle_tech tech, const struct amount *list,
     oracle_predict(tech, events, exits);
     return exits[of];
 }
-#define PREDICT(tech, of, ...)                             \
-    predict(tech, (const struct amount[]){__VA_ARGS__},    \
-            sizeof((const struct amount[]){__VA_ARGS__}) / \
-                sizeof(struct amount),                     \
+#define PREDICT(tech, of, ...)                                                 \
+    predict(tech, (const struct amount[]){__VA_ARGS__},                        \
+            sizeof((const struct amount[]){__VA_ARGS__}) /                     \
+                sizeof(struct amount),                                         \
             of)
 #define TOTAL(tech, ...) PREDICT(tech, EV_EXIT_TOTAL, __VA_ARGS__)
 
@@ -203,10 +203,10 @@ static void test_causes(void **state)
 
 /* ---- The report's tables ------------------------------------------------- */
 
-#define ROW(backend, paging, bench, events)                                 \
-    "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"" backend   \
-    "\",\"paging\":\"" paging "\",\"status\":\"ok\",\"unit\":\"ticks\","    \
-    "\"iterations\":10,\"ticks_per_op\":{\"median\":1,\"mad\":0,\"min\":0," \
+#define ROW(backend, paging, bench, events)                                    \
+    "{\"suite\":\"micro\",\"bench\":\"" bench "\",\"backend\":\"" backend      \
+    "\",\"paging\":\"" paging "\",\"status\":\"ok\",\"unit\":\"ticks\","       \
+    "\"iterations\":10,\"ticks_per_op\":{\"median\":1,\"mad\":0,\"min\":0,"    \
     "\"ci95\":[1,1]},\"events\":{" events "}}"
 
 static void load(struct report *r, const char *module, const char *rows)

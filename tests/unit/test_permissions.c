@@ -5,9 +5,9 @@
 /* One page is tested, by all sizes: VA's low bits are those of FRAME, so that
  * pages of 4 KiB, 2 MiB and 1 GiB all lead there. */
 #define FRAME 0x601000ull
-#define VA    (0x8000000000ull + FRAME)
-#define DATUM (VA + 16) /* VA: UD2; VA + 8: a descriptor */
-#define BAD   (1ull << 45) /* beyond MAXPHYADDR */
+#define VA (0x8000000000ull + FRAME)
+#define DATUM (VA + 16)  /* VA: UD2; VA + 8: a descriptor */
+#define BAD (1ull << 45) /* beyond MAXPHYADDR */
 
 #define ACCESSES 10
 
@@ -58,11 +58,12 @@ static void generate(struct test *t, bool implicit)
         t->entry[odd] ^= flip[random_below(8)];
     }
     t->cr0 = often() ? CR0_WP : 0;
-    t->cr4 = (random_below(3) ? 0 : CR4_SMEP) | (random_below(3) ? 0 : CR4_SMAP);
+    t->cr4 =
+        (random_below(3) ? 0 : CR4_SMEP) | (random_below(3) ? 0 : CR4_SMAP);
     t->efer = often() ? EFER_NXE : 0;
     for (unsigned k = 0; k < ACCESSES; k++) {
-        t->access[k].stub = (enum stub)random_below(
-            implicit ? STUB_IMPLICIT + 1 : STUB_IMPLICIT);
+        t->access[k].stub = (enum stub)random_below(implicit ? STUB_IMPLICIT + 1
+                                                             : STUB_IMPLICIT);
         t->access[k].cpl = random_below(2) ? 3 : 0;
         t->access[k].ac = random_below(2) ? FL_AC : 0;
     }
@@ -157,8 +158,8 @@ static void apply(struct guest *g, const struct test *t)
     g->s.cr0 = (g->s.cr0 & ~CR0_WP) | t->cr0;
     g->s.cr4 = (g->s.cr4 & ~(CR4_SMEP | CR4_SMAP)) | t->cr4;
     g->s.efer = (g->s.efer & ~EFER_NXE) | t->efer;
-    g->s.ldtr = (struct x86_seg){.base = VA, .limit = 0xfff, .sel = 0x30,
-                                 .attr = SEG_P | 2};
+    g->s.ldtr = (struct x86_seg){
+        .base = VA, .limit = 0xfff, .sel = 0x30, .attr = SEG_P | 2};
     for (unsigned k = 0; k < ACCESSES; k++)
         guest_add(g, t->access[k].stub, t->access[k].cpl, t->access[k].ac,
                   t->access[k].stub == STUB_EXEC ? VA : DATUM, 0x1234);
@@ -170,19 +171,17 @@ static void complain(const struct guest *g, const struct test *t, unsigned k)
 {
     const struct access *a = &t->access[k];
 
-    print_message("%s: level %u entries %#llx %#llx %#llx %#llx cr0 %#llx cr4 "
-                  "%#llx efer %#llx\n  access %u: stub %u cpl %u ac %d: vector "
-                  "%llu error %#llx rip %#llx cr2 %#llx\n",
-                  g->name, t->leaf, (unsigned long long)t->entry[3],
-                  (unsigned long long)t->entry[2],
-                  (unsigned long long)t->entry[1],
-                  (unsigned long long)t->entry[0], (unsigned long long)t->cr0,
-                  (unsigned long long)t->cr4, (unsigned long long)t->efer, k,
-                  a->stub, a->cpl, !!a->ac,
-                  (unsigned long long)g->log[k].vector,
-                  (unsigned long long)g->log[k].error,
-                  (unsigned long long)g->log[k].rip,
-                  (unsigned long long)g->log[k].cr2);
+    print_message(
+        "%s: level %u entries %#llx %#llx %#llx %#llx cr0 %#llx cr4 "
+        "%#llx efer %#llx\n  access %u: stub %u cpl %u ac %d: vector "
+        "%llu error %#llx rip %#llx cr2 %#llx\n",
+        g->name, t->leaf, (unsigned long long)t->entry[3],
+        (unsigned long long)t->entry[2], (unsigned long long)t->entry[1],
+        (unsigned long long)t->entry[0], (unsigned long long)t->cr0,
+        (unsigned long long)t->cr4, (unsigned long long)t->efer, k, a->stub,
+        a->cpl, !!a->ac, (unsigned long long)g->log[k].vector,
+        (unsigned long long)g->log[k].error, (unsigned long long)g->log[k].rip,
+        (unsigned long long)g->log[k].cr2);
 }
 
 static bool as_expected(const struct test *t, const struct access *a,
@@ -193,8 +192,7 @@ static bool as_expected(const struct test *t, const struct access *a,
 
     (void)t;
     if (!e->fault)
-        return o->vector == VEC_UD &&
-               (exec ? o->rip == VA : o->rip > stub) &&
+        return o->vector == VEC_UD && (exec ? o->rip == VA : o->rip > stub) &&
                (a->stub != STUB_READ || o->rax == 0x1234);
     return o->vector == VEC_PF && o->error == e->error &&
            o->cr2 == address(a->stub) &&

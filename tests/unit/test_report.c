@@ -222,13 +222,13 @@ static void test_missing_suite(void **state)
 }
 
 /* Points of one benchmark that share a reason are counted, a few are named. */
-#define POINT(u, status)                                                      \
-    "{\"suite\":\"tradeoff\",\"bench\":\"tradeoff\",\"backend\":\"bt\"," \
+#define POINT(u, status)                                                       \
+    "{\"suite\":\"tradeoff\",\"bench\":\"tradeoff\",\"backend\":\"bt\","       \
     "\"params\":{\"updates\":\"" u "\"}," status "}"
 #define POINT_LOST "\"status\":\"failed\",\"reason\":\"one\""
 #define POINT_OK(vmm)                                                          \
-    "\"status\":\"ok\",\"unit\":\"ticks\",\"ticks_per_op\":{\"median\":1," \
-    "\"mad\":0,\"min\":0,\"ci95\":[1,1]},\"time_split\":{\"guest\":100,"     \
+    "\"status\":\"ok\",\"unit\":\"ticks\",\"ticks_per_op\":{\"median\":1,"     \
+    "\"mad\":0,\"min\":0,\"ci95\":[1,1]},\"time_split\":{\"guest\":100,"       \
     "\"vmm\":" #vmm "}"
 
 static void test_points(void **state)
@@ -284,7 +284,7 @@ static void test_warnings(void **state)
     free(path);
 }
 
-#define SUM(bench, backend, sum) \
+#define SUM(bench, backend, sum)                                               \
     OK("compute", bench, backend, 1, ",\"checksum\":\"" sum "\"")
 
 static void test_checksums(void **state)
@@ -293,12 +293,15 @@ static void test_checksums(void **state)
     struct text got = {0};
 
     (void)state;
+    /* clang-format off */
     load(&r, SUM("sort", "kvm", "aa") "," SUM("sort", "interp", "ab") ","
              SUM("fft", "kvm", "cc") "," SUM("fft", "interp", "cc"));
+    /* clang-format on */
     report_summary(&r, collect_sentence, &got);
     assert_non_null(
         strstr(got.text, "CHECKSUMS DIFFER between backends in sort"));
-    assert_non_null(strstr(got.text, "The checksums of 1 workload agree on all"));
+    assert_non_null(
+        strstr(got.text, "The checksums of 1 workload agree on all"));
     free(got.text);
     report_free(&r);
 }

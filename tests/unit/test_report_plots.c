@@ -4,7 +4,7 @@
 
 #include "harness/report_tradeoff.h"
 
-#define BT(bench, params, median) \
+#define BT(bench, params, median)                                              \
     OK("micro", bench, "bt", median, ",\"paging\":\"trace\",\"params\":" params)
 
 /* Only series of the paper's systems and their successors, bt with no other
@@ -71,7 +71,7 @@ static void test_mechanism_data(void **state)
 struct trade {
     const char *paging;
     unsigned updates, switches, price[3];
-    unsigned slow; /* the clock is that much slower, and still in its 2nd pair */
+    unsigned slow; /* the clock is that much slower, still in its 2nd pair */
     const char *more;
 };
 
@@ -125,7 +125,7 @@ static void load_trade(struct report *r, const struct trade *rows, unsigned n)
     free(t.text);
 }
 
-#define LOAD_TRADE(r) \
+#define LOAD_TRADE(r)                                                          \
     load_trade(r, trade_rows, sizeof(trade_rows) / sizeof(trade_rows[0]))
 
 static void test_tradeoff(void **state)
@@ -158,9 +158,10 @@ static void test_tradeoff(void **state)
         got.text, "nested wins 2 (within updates 16 to 64, switches 0; at most "
                   "4.50 times cheaper than trace, at updates 64, switches 0, "
                   "touches 64); "));
-    assert_non_null(strstr(got.text, "1 is too close to tell; clearly dearer than "
-                                     "the cheapest are trace at 3, vtlb at 2, "
-                                     "nested at 3."));
+    assert_non_null(strstr(got.text,
+                           "1 is too close to tell; clearly dearer than "
+                           "the cheapest are trace at 3, vtlb at 2, "
+                           "nested at 3."));
     assert_non_null(strstr(got.text, "with touches 64 it pays from updates 16 "
                                      "on at switches 0, nowhere at switches "
                                      "4."));
@@ -211,8 +212,8 @@ static void test_tradeoff_data(void **state)
     free(prefix);
 }
 
-#define WORK(suite, bench, paging, events) \
-    OK(suite, bench, "interp", 1,          \
+#define WORK(suite, bench, paging, events)                                     \
+    OK(suite, bench, "interp", 1,                                              \
        ",\"paging\":\"" paging "\",\"events\":{" events "}")
 
 /* Two of a million instructions are two; the row under trace knows of writes to

@@ -5,7 +5,7 @@
 /* Pages that are looked at: two of every three of these lie in one leaf table.
  */
 #define PAGES 24
-#define ALIAS                                                      \
+#define ALIAS                                                                  \
     0x210000000000ull /* delta 0: where the kernel maps all tables \
                        */
 #define TABLE_FRAMES 64
@@ -424,12 +424,12 @@ static void test_two_views(void **state)
 /* ---- What each policy costs ---------------------------------------------- */
 
 /* How many of the event the call makes. */
-#define COUNTED(w, event, call)                        \
-    ({                                                 \
-        uint64_t before_ = (w)->g.events.count[event]; \
-                                                       \
-        call;                                          \
-        (w)->g.events.count[event] - before_;          \
+#define COUNTED(w, event, call)                                                \
+    ({                                                                         \
+        uint64_t before_ = (w)->g.events.count[event];                         \
+                                                                               \
+        call;                                                                  \
+        (w)->g.events.count[event] - before_;                                  \
     })
 
 static void begin_world(struct world *w, const char *policy, bool tlb_sink,

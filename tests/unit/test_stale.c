@@ -8,15 +8,20 @@
 #define PAGES 8u
 #define ROOTS 2u
 #define TABLES_N 9u
-#define FRAMES 0x600000ull /* three times 2 MiB of pages that hold their number */
+#define FRAMES 0x600000ull /* three times 2 MiB of numbered pages */
 #define FRAMES_N 1536u
 #define MAX 512u /* translations, values: more than there ever are */
 
 /* root 0, root 1, two PDPTs, two PDs, three PTs */
-static const gpa_t tables[TABLES_N] = {
-    PML4,           TABLES + 0x5000, TABLES,          TABLES + 0x6000,
-    TABLES + 0x1000, TABLES + 0x7000, TABLES + 0x2000, TABLES + 0x3000,
-    TABLES + 0x4000};
+static const gpa_t tables[TABLES_N] = {PML4,
+                                       TABLES + 0x5000,
+                                       TABLES,
+                                       TABLES + 0x6000,
+                                       TABLES + 0x1000,
+                                       TABLES + 0x7000,
+                                       TABLES + 0x2000,
+                                       TABLES + 0x3000,
+                                       TABLES + 0x4000};
 static const unsigned level_of[TABLES_N] = {3, 3, 2, 2, 1, 1, 0, 0, 0};
 
 /* A slot's present value and those that a walk may still know. */
@@ -206,8 +211,8 @@ static bool model_access(unsigned page, enum stub stub, unsigned cpl,
         if (o->vector == VEC_PF)
             could = !ok && o->error == (error | PF_P);
         else
-            could = o->vector == VEC_UD && ok &&
-                    (exec || o->rax == t->frame + 1);
+            could =
+                o->vector == VEC_UD && ok && (exec || o->rax == t->frame + 1);
     }
     if (o->vector == VEC_PF)
         model_fault(page);
@@ -261,15 +266,17 @@ static struct step *add(enum stub stub)
 
 static void add_edit(void)
 {
-    static const uint8_t often[] = {6, 6, 6, 6, 7, 7, 7, 8, 8, 4, 4, 4, 5, 5,
-                                    2, 3, 0, 1};
+    static const uint8_t often[] = {6, 6, 6, 6, 7, 7, 7, 8, 8,
+                                    4, 4, 4, 5, 5, 2, 3, 0, 1};
     struct step *s = add(STUB_WRITE);
     unsigned level;
 
     s->edit = true;
     s->table = often[random_below(sizeof(often))];
     level = level_of[s->table];
-    s->index = (unsigned)random_below(level == 0 ? 4 : level == 1 ? REGIONS : 1);
+    s->index = (unsigned)random_below(level == 0   ? 4
+                                      : level == 1 ? REGIONS
+                                                   : 1);
     s->value = random_value(level);
 }
 
@@ -335,10 +342,11 @@ static void play(struct guest *g)
         else if (s->stub == STUB_CR3)
             guest_add(g, s->stub, 0, 0, 0, tables[s->root]);
         else
-            guest_add(g, s->stub, s->cpl, 0,
-                      page_va(s->page) +
-                          (s->stub == STUB_READ || s->stub == STUB_RMW ? 16 : 0),
-                      0);
+            guest_add(
+                g, s->stub, s->cpl, 0,
+                page_va(s->page) +
+                    (s->stub == STUB_READ || s->stub == STUB_RMW ? 16 : 0),
+                0);
     }
     memset(g->log, 0, steps_n * sizeof(*g->log));
     guest_make(g);

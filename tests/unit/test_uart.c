@@ -174,9 +174,9 @@ static void test_modem_loopback(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_output),           TEST(test_scratch_and_divisor),
-        TEST(test_fifo_identity),    TEST(test_transmit_interrupt),
-        TEST(test_loopback),         TEST(test_receive_identity),
+        TEST(test_output),         TEST(test_scratch_and_divisor),
+        TEST(test_fifo_identity),  TEST(test_transmit_interrupt),
+        TEST(test_loopback),       TEST(test_receive_identity),
         TEST(test_modem_loopback),
     };
 

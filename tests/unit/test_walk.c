@@ -259,11 +259,16 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_4k),         TEST(test_large),
-        TEST(test_not_present), TEST(test_rights),
-        TEST(test_smep_smap),  TEST(test_reserved),
-        TEST(test_accessed_dirty), TEST(test_outside_ram),
-        TEST(test_paging_off), TEST(test_canonical),
+        TEST(test_4k),
+        TEST(test_large),
+        TEST(test_not_present),
+        TEST(test_rights),
+        TEST(test_smep_smap),
+        TEST(test_reserved),
+        TEST(test_accessed_dirty),
+        TEST(test_outside_ram),
+        TEST(test_paging_off),
+        TEST(test_canonical),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,10 +29,10 @@ enum vm_op {
     VM_OPS
 };
 
-#define OP(op, a, b, c)                                             \
-    ((uint32_t)VM_##op | (uint32_t)(a) << 8 | (uint32_t)(b) << 16 | \
+#define OP(op, a, b, c)                                                        \
+    ((uint32_t)VM_##op | (uint32_t)(a) << 8 | (uint32_t)(b) << 16 |            \
      (uint32_t)(c) << 24)
-#define OPX(op, a, bc) \
+#define OPX(op, a, bc)                                                         \
     ((uint32_t)VM_##op | (uint32_t)(a) << 8 | (uint32_t)(uint16_t)(bc) << 16)
 #define JUMP(to) OPX(JMP, 0, to)
 
@@ -174,53 +174,53 @@ static inline double vm_double(struct vm_value v)
 
 /* Every operation jumps to the next one itself, so that the processor sees an
  * indirect branch for each. */
-#define NEXT                    \
-    do {                        \
-        x = *pc++;              \
-        goto *labels[x & 0xff]; \
+#define NEXT                                                                   \
+    do {                                                                       \
+        x = *pc++;                                                             \
+        goto *labels[x & 0xff];                                                \
     } while (0)
 #define A base[x >> 8 & 0xff]
 #define B base[x >> 16 & 0xff]
 #define C base[x >> 24]
-#define ARITHMETIC(op)                                                  \
-    do {                                                                \
-        if (B.tag == VM_INT && C.tag == VM_INT)                         \
-            A = (struct vm_value){VM_INT, {.i = B.i op C.i}};           \
-        else if (B.tag == VM_ARRAYS || C.tag == VM_ARRAYS)              \
-            return "arithmetic on an array";                            \
-        else                                                            \
-            A = (struct vm_value){VM_DOUBLE,                            \
-                                  {.d = vm_double(B) op vm_double(C)}}; \
-        NEXT;                                                           \
+#define ARITHMETIC(op)                                                         \
+    do {                                                                       \
+        if (B.tag == VM_INT && C.tag == VM_INT)                                \
+            A = (struct vm_value){VM_INT, {.i = B.i op C.i}};                  \
+        else if (B.tag == VM_ARRAYS || C.tag == VM_ARRAYS)                     \
+            return "arithmetic on an array";                                   \
+        else                                                                   \
+            A = (struct vm_value){VM_DOUBLE,                                   \
+                                  {.d = vm_double(B) op vm_double(C)}};        \
+        NEXT;                                                                  \
     } while (0)
-#define INTEGERS(op)                                       \
-    do {                                                   \
-        if (B.tag != VM_INT || C.tag != VM_INT)            \
-            return "integer arithmetic on something else"; \
-        if (C.i == 0)                                      \
-            return "a division by zero";                   \
-        A = (struct vm_value){VM_INT, {.i = B.i op C.i}};  \
-        NEXT;                                              \
+#define INTEGERS(op)                                                           \
+    do {                                                                       \
+        if (B.tag != VM_INT || C.tag != VM_INT)                                \
+            return "integer arithmetic on something else";                     \
+        if (C.i == 0)                                                          \
+            return "a division by zero";                                       \
+        A = (struct vm_value){VM_INT, {.i = B.i op C.i}};                      \
+        NEXT;                                                                  \
     } while (0)
-#define COMPARE(op)                                        \
-    do {                                                   \
-        bool holds;                                        \
-                                                           \
-        if (B.tag == VM_INT && C.tag == VM_INT)            \
-            holds = B.i op C.i;                            \
-        else if (B.tag == VM_ARRAYS || C.tag == VM_ARRAYS) \
-            return "a comparison of an array";             \
-        else                                               \
-            holds = vm_double(B) op vm_double(C);          \
-        pc += holds != (x >> 8 & 0xff);                    \
-        NEXT;                                              \
+#define COMPARE(op)                                                            \
+    do {                                                                       \
+        bool holds;                                                            \
+                                                                               \
+        if (B.tag == VM_INT && C.tag == VM_INT)                                \
+            holds = B.i op C.i;                                                \
+        else if (B.tag == VM_ARRAYS || C.tag == VM_ARRAYS)                     \
+            return "a comparison of an array";                                 \
+        else                                                                   \
+            holds = vm_double(B) op vm_double(C);                              \
+        pc += holds != (x >> 8 & 0xff);                                        \
+        NEXT;                                                                  \
     } while (0)
-#define CHECK_ELEMENT(array, index)                            \
-    do {                                                       \
-        if ((array).tag != VM_ARRAYS || (index).tag != VM_INT) \
-            return "an index into no array, or no index";      \
-        if ((uint64_t)(index).i >= (uint64_t)vm_array_len)     \
-            return "an index outside the array";               \
+#define CHECK_ELEMENT(array, index)                                            \
+    do {                                                                       \
+        if ((array).tag != VM_ARRAYS || (index).tag != VM_INT)                 \
+            return "an index into no array, or no index";                      \
+        if ((uint64_t)(index).i >= (uint64_t)vm_array_len)                     \
+            return "an index outside the array";                               \
     } while (0)
 
 /* Runs a program; what was wrong with it, or NULL and the result. */
