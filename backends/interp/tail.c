@@ -1,23 +1,11 @@
 /* Generates tails: SSE instructions that jump to the next handler. */
 #include "tail.h"
 
+#include "emit.h"
 #include "thunk_arena.h"
 #include "thunk_rewrite.h"
 
 #include <string.h>
-
-struct emit {
-    uint8_t code[THUNK_MAX];
-    unsigned len;
-};
-
-static void emit(struct emit *e, const void *bytes, unsigned len)
-{
-    memcpy(e->code + e->len, bytes, len);
-    e->len += len;
-}
-#define EMIT(e, ...)                                                           \
-    emit(e, (const uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
 
 static void emit32(struct emit *e, uint32_t v)
 {

@@ -2,6 +2,7 @@
 #include "thunk.h"
 
 #include "../state.h"
+#include "emit.h"
 #include "thunk_arena.h"
 #include "thunk_rewrite.h"
 
@@ -15,19 +16,6 @@
  * flags is rdx. */
 
 /* ---- Emitting the thunk -------------------------------------------------- */
-
-struct emit {
-    uint8_t code[THUNK_MAX];
-    unsigned len;
-};
-
-static void emit(struct emit *e, const void *bytes, unsigned len)
-{
-    memcpy(e->code + e->len, bytes, len);
-    e->len += len;
-}
-#define EMIT(e, ...)                                                           \
-    emit(e, (const uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
 
 /* mov host, [rsi + 8 * guest], and back; host is one of rax, rcx, rdx. */
 static void emit_load(struct emit *e, unsigned host, int guest)
