@@ -336,17 +336,7 @@ bool select_alu(const struct x86_insn *x, struct insn *i, struct choice *ch)
     op = binary_index(x->op);
     if (op < 0)
         return false;
-    if (a->kind == OPND_MEM) {
-        form = b->kind == OPND_IMM ? MI_BD : MR_BD;
-        if (b->kind == OPND_REG)
-            i->reg = reg_offset(b);
-    } else if (b->kind == OPND_MEM) {
-        form = RM_BD;
-    } else {
-        form = b->kind == OPND_IMM ? RI : RR;
-    }
-    if (form >= RM_BD && !mem_simple(i))
-        form++;
+    form = operand_form(a, b, i);
     ch->fn = handlers[op][form][s];
     if (form <= RM_ANY && s >= 2)
         ch->nf = handlers_nf[op][form][s - 2];

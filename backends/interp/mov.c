@@ -249,26 +249,12 @@ static bool select_plain(const struct x86_insn *x, struct insn *i,
                          struct choice *ch)
 {
     const struct x86_opnd *a = &x->opnd[0], *b = &x->opnd[1];
-    unsigned s;
-    enum form form;
 
     if (x->op != ZYDIS_MNEMONIC_MOV && x->op != ZYDIS_MNEMONIC_MOVNTI)
         return false;
     if ((a->kind != OPND_REG && a->kind != OPND_MEM) || b->kind > OPND_IMM)
         return false;
-    s = size_index(a->size);
-    if (a->kind == OPND_MEM) {
-        form = b->kind == OPND_IMM ? MI_BD : MR_BD;
-        if (b->kind == OPND_REG)
-            i->reg = reg_offset(b);
-    } else if (b->kind == OPND_MEM) {
-        form = RM_BD;
-    } else {
-        form = b->kind == OPND_IMM ? RI : RR;
-    }
-    if (form >= RM_BD && !mem_simple(i))
-        form++;
-    ch->fn = mov_handlers[form][s];
+    ch->fn = mov_handlers[operand_form(a, b, i)][size_index(a->size)];
     return true;
 }
 

@@ -89,4 +89,21 @@ static inline bool mem_simple(const struct insn *i)
     return i->index == ZERO_REG * 8 && !(i->seg & (EA_ADDR32 | EA_BASE));
 }
 
+/* The form of an instruction with destination a and source b; where a is memory
+ * and b a register, that is put into i->reg. */
+static inline enum form operand_form(const struct x86_opnd *a,
+                                     const struct x86_opnd *b, struct insn *i)
+{
+    enum form form = b->kind == OPND_IMM ? RI : RR;
+
+    if (a->kind == OPND_MEM) {
+        form = b->kind == OPND_IMM ? MI_BD : MR_BD;
+        if (b->kind == OPND_REG)
+            i->reg = reg_offset(b);
+    } else if (b->kind == OPND_MEM) {
+        form = RM_BD;
+    }
+    return form >= RM_BD && !mem_simple(i) ? form + 1 : form;
+}
+
 #endif
