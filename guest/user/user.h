@@ -173,6 +173,18 @@ static inline int64_t sys_blk_size(void)
     return syscall0(SYS_blk_size);
 }
 
+/* For a benchmark's refuse(): why there is no disk for it, or NULL. */
+static inline const char *user_blk_refuse(void)
+{
+    int64_t size = sys_blk_size();
+
+    if (size < 0)
+        return "no virtio-blk disk";
+    if (size < (int64_t)TM_DISK_MIN)
+        return "the disk is smaller than 16 MiB";
+    return NULL;
+}
+
 /* 0, or the errno of a request that failed; see lib/syscall.h. */
 static inline int sys_blk_batch(const struct user_blk *requests, unsigned n)
 {

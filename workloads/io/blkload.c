@@ -4,17 +4,6 @@
 static uint8_t buffers[BLK_BATCH_MAX][BLK_LEN_MAX]
     __attribute__((aligned(BLK_BYTES)));
 
-const char *blkload_refuse(void)
-{
-    int64_t size = sys_blk_size();
-
-    if (size < 0)
-        return "no virtio-blk disk";
-    if (size < (int64_t)TM_DISK_MIN)
-        return "the disk is smaller than 16 MiB";
-    return NULL;
-}
-
 uint64_t blkload_unit(const struct blk_shape *s, uint64_t op)
 {
     return (s->random ? mix64(0, op) : op) % (s->region / s->bytes);

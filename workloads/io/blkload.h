@@ -15,8 +15,6 @@ struct blk_shape {
     uint64_t region; /* bytes of the disk that are used, from its first on */
 };
 
-/* Why there is no disk to read, or NULL. */
-const char *blkload_refuse(void);
 /* Which request-sized unit of the disk operation number `op` is about. */
 uint64_t blkload_unit(const struct blk_shape *s, uint64_t op);
 /* A buffer for request i of a batch. */

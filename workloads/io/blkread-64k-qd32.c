@@ -17,6 +17,6 @@ static uint64_t big32_checksum(void)
 
 DEFINE_BENCHMARK(blkread_big32, "blkread-64k-qd32", "io", "64 KiB read",
                  "Sequential 64 KiB reads through virtio-blk, queue depth 32",
-                 TM_BENCH_NEEDS_DISK, .refuse = blkread_refuse,
+                 TM_BENCH_NEEDS_DISK, .refuse = user_blk_refuse,
                  .kernel = big32_kernel, .checksum = big32_checksum,
                  .verify = blkread_verify);

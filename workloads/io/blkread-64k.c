@@ -17,6 +17,6 @@ static uint64_t big_checksum(void)
 
 DEFINE_BENCHMARK(blkread_big, "blkread-64k", "io", "64 KiB read",
                  "Sequential 64 KiB reads through virtio-blk, queue depth 1",
-                 TM_BENCH_NEEDS_DISK, .refuse = blkread_refuse,
+                 TM_BENCH_NEEDS_DISK, .refuse = user_blk_refuse,
                  .kernel = big_kernel, .checksum = big_checksum,
                  .verify = blkread_verify);

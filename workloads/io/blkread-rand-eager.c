@@ -22,5 +22,5 @@ static uint64_t eager_checksum(void)
 DEFINE_BENCHMARK(
     blkread_eager, "blkread-rand-eager", "io", "4 KiB read",
     "Random 4 KiB reads, queue depth 32, no notification suppression",
-    TM_BENCH_NEEDS_DISK, .refuse = blkread_refuse, .kernel = eager_kernel,
+    TM_BENCH_NEEDS_DISK, .refuse = user_blk_refuse, .kernel = eager_kernel,
     .checksum = eager_checksum, .verify = blkread_verify);

@@ -17,6 +17,6 @@ static uint64_t rand32_checksum(void)
 
 DEFINE_BENCHMARK(blkread_rand32, "blkread-rand-qd32", "io", "4 KiB read",
                  "Random 4 KiB reads through virtio-blk, queue depth 32",
-                 TM_BENCH_NEEDS_DISK, .refuse = blkread_refuse,
+                 TM_BENCH_NEEDS_DISK, .refuse = user_blk_refuse,
                  .kernel = rand32_kernel, .checksum = rand32_checksum,
                  .verify = blkread_verify);

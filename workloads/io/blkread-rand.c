@@ -17,6 +17,6 @@ static uint64_t rand_checksum(void)
 
 DEFINE_BENCHMARK(blkread_rand, "blkread-rand", "io", "4 KiB read",
                  "Random 4 KiB reads through virtio-blk, queue depth 1",
-                 TM_BENCH_NEEDS_DISK, .refuse = blkread_refuse,
+                 TM_BENCH_NEEDS_DISK, .refuse = user_blk_refuse,
                  .kernel = rand_kernel, .checksum = rand_checksum,
                  .verify = blkread_verify);

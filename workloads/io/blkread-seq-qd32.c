@@ -17,6 +17,6 @@ static uint64_t seq32_checksum(void)
 
 DEFINE_BENCHMARK(blkread_seq32, "blkread-seq-qd32", "io", "4 KiB read",
                  "Sequential 4 KiB reads through virtio-blk, queue depth 32",
-                 TM_BENCH_NEEDS_DISK, .refuse = blkread_refuse,
+                 TM_BENCH_NEEDS_DISK, .refuse = user_blk_refuse,
                  .kernel = seq32_kernel, .checksum = seq32_checksum,
                  .verify = blkread_verify);

@@ -17,6 +17,6 @@ static uint64_t seq_checksum(void)
 
 DEFINE_BENCHMARK(blkread_seq, "blkread-seq", "io", "4 KiB read",
                  "Sequential 4 KiB reads through virtio-blk, queue depth 1",
-                 TM_BENCH_NEEDS_DISK, .refuse = blkread_refuse,
+                 TM_BENCH_NEEDS_DISK, .refuse = user_blk_refuse,
                  .kernel = seq_kernel, .checksum = seq_checksum,
                  .verify = blkread_verify);

@@ -3,11 +3,6 @@
 
 static const char *problem;
 
-const char *blkread_refuse(void)
-{
-    return blkload_refuse();
-}
-
 static uint64_t expected(const struct blk_shape *s, uint64_t unit, uint64_t w)
 {
     return tm_disk_word(unit * (s->bytes / BLK_BYTES) + w / 512, w % 512);

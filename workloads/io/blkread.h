@@ -4,8 +4,6 @@
 
 #include "blkload.h"
 
-/* Why the disk can't be read, or NULL. */
-const char *blkread_refuse(void);
 /* n reads; looks at the first and last word of each. */
 void blkread_run(const struct blk_shape *s, uint64_t n);
 /* What went wrong in any of them so far, or NULL. */

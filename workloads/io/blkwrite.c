@@ -20,7 +20,7 @@ static bool write_original(const struct blk_shape *s, uint64_t unit)
 const char *blkwrite_refuse(void)
 {
     static const struct blk_shape block = {.bytes = BLK_BYTES, .depth = 1};
-    const char *why = blkload_refuse();
+    const char *why = user_blk_refuse();
 
     if (why)
         return why;

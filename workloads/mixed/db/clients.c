@@ -37,17 +37,6 @@ static void fail(const char *what)
         problem = what;
 }
 
-const char *clients_refuse(void)
-{
-    int64_t size = sys_blk_size();
-
-    if (size < 0)
-        return "no virtio-blk disk";
-    if (size < (int64_t)TM_DISK_MIN)
-        return "the disk is smaller than 16 MiB";
-    return NULL;
-}
-
 /* ---- The clients --------------------------------------------------------- */
 
 /* Operations with the same remainder are one client's, in order. */

@@ -31,7 +31,6 @@ struct db_load {
 
 /* The members of struct bench. init starts the clients, cleanup ends them and
  * gives the disk its contents again. A client that dies fails the benchmark. */
-const char *clients_refuse(void);
 const char *clients_init(const struct db_load *load);
 void clients_run(uint64_t n);
 /* The control: wakes the clients, for nothing. */
@@ -53,11 +52,12 @@ void clients_cleanup(void);
     {                                                                          \
         return clients_init(load);                                             \
     }                                                                          \
-    DEFINE_BENCHMARK(                                                          \
-        ident, name, "mixed", op, summary, TM_BENCH_NEEDS_DISK | (flags),      \
-        .refuse = clients_refuse, .init = ident##_init, .kernel = clients_run, \
-        .control = clients_idle, .reset = clients_reset, .max_batch = max,     \
-        .min_batch = CLIENTS_MIN_BATCH, .checksum = clients_checksum,          \
-        .verify = clients_verify, .cleanup = clients_cleanup)
+    DEFINE_BENCHMARK(ident, name, "mixed", op, summary,                        \
+                     TM_BENCH_NEEDS_DISK | (flags), .refuse = user_blk_refuse, \
+                     .init = ident##_init, .kernel = clients_run,              \
+                     .control = clients_idle, .reset = clients_reset,          \
+                     .max_batch = max, .min_batch = CLIENTS_MIN_BATCH,         \
+                     .checksum = clients_checksum, .verify = clients_verify,   \
+                     .cleanup = clients_cleanup)
 
 #endif
