@@ -127,7 +127,7 @@ static void test_bad_transmit_chains(void **state)
         {DATA(TX), 64, NEXT, 0},                         /* a loop */
         {DATA(TX), 64, NEXT, NUM},                       /* no such one */
         {DATA(TX), 64, WRITE, 0},                        /* nothing to read */
-        {DATA(TX), 64, 4, 0},                            /* indirect */
+        {DATA(TX), 64, TABLE, 0},                        /* indirect */
     };
     struct fixture *f = *state;
 

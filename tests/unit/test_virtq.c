@@ -82,16 +82,21 @@ static void test_bad_rings(void **state)
 
 /* ---- Hostile descriptors ------------------------------------------------- */
 
+/* The parts of a request to read one sector. */
+#define HEAD DATA(0)
+#define BODY (HEAD + 0x1000)
+#define STATUS (HEAD + 0x2000)
+
 /* A good read of one sector in three descriptors, then one thing is wrong. */
 static void good_chain(struct fixture *f)
 {
     struct desc *d = desc(f, 0);
 
     start(f);
-    memset(f->ram.host + DATA(0), 0, 16);
-    d[0] = (struct desc){DATA(0), 16, NEXT, 1};
-    d[1] = (struct desc){DATA(0) + 0x1000, 512, NEXT | WRITE, 2};
-    d[2] = (struct desc){DATA(0) + 0x2000, 1, WRITE, 0};
+    memset(f->ram.host + HEAD, 0, 16);
+    d[0] = (struct desc){HEAD, 16, NEXT, 1};
+    d[1] = (struct desc){BODY, 512, NEXT | WRITE, 2};
+    d[2] = (struct desc){STATUS, 1, WRITE, 0};
 }
 
 static void assert_broken(struct fixture *f, const char *what)
@@ -106,8 +111,24 @@ static void assert_broken(struct fixture *f, const char *what)
 
 static void test_hostile_chains(void **state)
 {
+    static const struct {
+        const char *what;
+        unsigned at; /* in the good chain, this one becomes: */
+        struct desc d;
+    } rows[] = {
+        {"loop", 2, {STATUS, 1, WRITE | NEXT, 1}},
+        {"loop to itself", 0, {HEAD, 16, NEXT, 0}},
+        {"next outside the table", 1, {BODY, 512, NEXT | WRITE, NUM}},
+        {"across the end of RAM", 1, {FIXTURE_RAM - 100, 512, NEXT | WRITE, 2}},
+        {"wraps around", 1, {UINT64_MAX - 100, 512, NEXT | WRITE, 2}},
+        {"device memory", 1, {TM_LAPIC_GPA, 512, NEXT | WRITE, 2}},
+        {"4 GiB", 1, {BODY, UINT32_MAX, NEXT | WRITE, 2}},
+        {"readable behind writable", 2, {STATUS, 1, 0, 0}},
+        {"indirect", 0, {HEAD, 16, NEXT | TABLE, 1}},
+        {"short header", 0, {HEAD, 15, NEXT, 1}},
+        {"no status", 0, {HEAD, 16, 0, 1}},
+    };
     struct fixture *f = *state;
-    struct desc *d = desc(f, 0);
 
     good_chain(f);
     make_available(f, 0, 0);
@@ -118,39 +139,11 @@ static void test_hostile_chains(void **state)
     assert_int_equal(f->written, 512 + 1 + 6 + 8 * NUM);
     assert_int_equal(f->written_last, USED(0));
 
-    good_chain(f);
-    d[2] = (struct desc){DATA(0) + 0x2000, 1, WRITE | NEXT, 1};
-    assert_broken(f, "loop");
-    good_chain(f);
-    d[0].next = 0;
-    assert_broken(f, "loop to itself");
-    good_chain(f);
-    d[1].next = NUM;
-    assert_broken(f, "next outside the table");
-    good_chain(f);
-    d[1].addr = FIXTURE_RAM - 100;
-    assert_broken(f, "across the end of RAM");
-    good_chain(f);
-    d[1].addr = UINT64_MAX - 100;
-    assert_broken(f, "wraps around");
-    good_chain(f);
-    d[1].addr = TM_LAPIC_GPA;
-    assert_broken(f, "device memory");
-    good_chain(f);
-    d[1].len = UINT32_MAX;
-    assert_broken(f, "4 GiB");
-    good_chain(f);
-    d[2].flags = 0;
-    assert_broken(f, "readable behind writable");
-    good_chain(f);
-    d[0].flags |= 4;
-    assert_broken(f, "indirect");
-    good_chain(f);
-    d[0].len = 15;
-    assert_broken(f, "short header");
-    good_chain(f);
-    d[0].flags = 0;
-    assert_broken(f, "no status");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        good_chain(f);
+        desc(f, 0)[rows[i].at] = rows[i].d;
+        assert_broken(f, rows[i].what);
+    }
     good_chain(f);
     avail(f, 0)[2] = NUM;
     avail(f, 0)[1] = 1;
@@ -187,11 +180,11 @@ static void test_broken_midway(void **state)
 
 /* ---- What may be negotiated ---------------------------------------------- */
 
-#define TABLE 0x180000u /* an indirect table: a good read of block 0 */
+#define TABLE_AT 0x180000u /* an indirect table: a good read of block 0 */
 
 static struct desc *indirect_table(struct fixture *f)
 {
-    return (struct desc *)(f->ram.host + TABLE);
+    return (struct desc *)(f->ram.host + TABLE_AT);
 }
 
 static void good_indirect(struct fixture *f)
@@ -199,15 +192,33 @@ static void good_indirect(struct fixture *f)
     struct desc *t = indirect_table(f);
 
     start_with(f, INDIRECT);
-    memset(f->ram.host + DATA(0), 0, 16);
-    t[0] = (struct desc){DATA(0), 16, NEXT, 2};
-    t[1] = (struct desc){DATA(0) + 0x2000, 1, WRITE, 0};
-    t[2] = (struct desc){DATA(0) + 0x1000, 512, NEXT | WRITE, 1};
-    desc(f, 0)[0] = (struct desc){TABLE, 48, 4, 0};
+    memset(f->ram.host + HEAD, 0, 16);
+    t[0] = (struct desc){HEAD, 16, NEXT, 2};
+    t[1] = (struct desc){STATUS, 1, WRITE, 0};
+    t[2] = (struct desc){BODY, 512, NEXT | WRITE, 1};
+    desc(f, 0)[0] = (struct desc){TABLE_AT, 48, TABLE, 0};
 }
 
 static void test_indirect(void **state)
 {
+    static const struct {
+        const char *what;
+        bool in_table; /* or in the queue */
+        unsigned at;   /* this one of the good ones becomes: */
+        struct desc d;
+    } rows[] = {
+        {"indirect in indirect", true, 0, {TABLE_AT, 48, TABLE, 0}},
+        {"indirect that goes on", false, 0, {TABLE_AT, 48, TABLE | NEXT, 0}},
+        {"empty table", false, 0, {TABLE_AT, 0, TABLE, 0}},
+        {"cut table", false, 0, {TABLE_AT, 40, TABLE, 0}},
+        {"table of 4 GiB", false, 0, {TABLE_AT, 0xfffffff0, TABLE, 0}},
+        {"table across RAM's end", false, 0, {FIXTURE_RAM - 32, 48, TABLE, 0}},
+        {"table in device memory", false, 0, {TM_IOAPIC_GPA, 48, TABLE, 0}},
+        {"next outside the table", true, 2, {BODY, 512, NEXT | WRITE, 3}},
+        {"loop in the table", true, 2, {BODY, 512, NEXT | WRITE, 2}},
+        /* itself: its first entry is indirect */
+        {"the queue's own table", false, 0, {DESC(0), 48, TABLE, 0}},
+    };
     struct fixture *f = *state;
     struct desc *t = indirect_table(f), *d = desc(f, 0);
     uint64_t word = tm_disk_word(0, 0);
@@ -216,55 +227,30 @@ static void test_indirect(void **state)
     make_available(f, 0, 0);
     notify(f, 0);
     assert_int_equal(used(f, 0)[1], 1);
-    assert_memory_equal(f->ram.host + DATA(0) + 0x1000, &word, 8);
-    assert_int_equal(f->ram.host[DATA(0) + 0x2000], 0);
+    assert_memory_equal(f->ram.host + BODY, &word, 8);
+    assert_int_equal(f->ram.host[STATUS], 0);
 
     good_indirect(f); /* the header in the queue, the rest in the table */
-    d[0] = (struct desc){DATA(0), 16, NEXT, 7};
-    d[7] = (struct desc){TABLE + 32, 16, 4, 0};
+    d[0] = (struct desc){HEAD, 16, NEXT, 7};
+    d[7] = (struct desc){TABLE_AT + 32, 16, TABLE, 0};
     t[2].flags = WRITE;
     t[2].len = 513;
     make_available(f, 0, 0);
     notify(f, 0);
     assert_int_equal(used(f, 0)[1], 1);
 
-    good_indirect(f);
-    t[0] = (struct desc){TABLE, 48, 4, 0};
-    assert_broken(f, "indirect in indirect");
-    good_indirect(f);
-    d[0].flags |= NEXT;
-    assert_broken(f, "indirect that goes on");
-    good_indirect(f);
-    d[0].len = 0;
-    assert_broken(f, "empty table");
-    good_indirect(f);
-    d[0].len = 40;
-    assert_broken(f, "cut table");
-    good_indirect(f);
-    d[0].len = 0xfffffff0;
-    assert_broken(f, "table of 4 GiB");
-    good_indirect(f);
-    d[0].addr = FIXTURE_RAM - 32;
-    assert_broken(f, "table across the end of RAM");
-    good_indirect(f);
-    d[0].addr = TM_IOAPIC_GPA;
-    assert_broken(f, "table in device memory");
-    good_indirect(f);
-    t[2].next = 3;
-    assert_broken(f, "next outside the table");
-    good_indirect(f);
-    t[2].next = 2;
-    assert_broken(f, "loop in the table");
-    good_indirect(f);
-    d[0].addr = DESC(0); /* itself: its first entry is indirect */
-    assert_broken(f, "the queue's own table");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        good_indirect(f);
+        (rows[i].in_table ? t : d)[rows[i].at] = rows[i].d;
+        assert_broken(f, rows[i].what);
+    }
 }
 
 /* 32 reads of a sector, each one descriptor of the queue. */
 static void post_reads(struct fixture *f, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        desc(f, 0)[i] = (struct desc){TABLE, 48, 4, 0};
+        desc(f, 0)[i] = (struct desc){TABLE_AT, 48, TABLE, 0};
         make_available(f, 0, i);
     }
 }

@@ -19,6 +19,7 @@
 
 #define NEXT 1
 #define WRITE 2
+#define TABLE 4 /* indirect */
 #define NEEDS_RESET 0x40
 
 #define INDIRECT (1ull << 28)
