@@ -52,8 +52,8 @@ static int write_header(int fd, const char *hash)
 /* The file, ours alone until it is closed: -EBUSY while it is another's. */
 static int open_alone(const char *path, int flags)
 {
-    int fd = open(
-        path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0666);
+    int fd =
+        open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0666);
 
     if (fd < 0)
         return -errno;
