@@ -101,6 +101,8 @@ struct bt_exit {
                        comparison */
     uint32_t frag;  /* number of the fragment it belongs to */
     uint64_t next;  /* BT_EXIT_STORE: host address behind it, 0: not yet */
+    uint32_t table; /* BT_EXIT_JUMP: cache offset of its way to the table, 0:
+                       none */
     uint32_t store; /* number of the struct bt_store */
 };
 
@@ -213,6 +215,7 @@ struct bt_table {
 
 #define BT_STUB 16 /* stubs are multiples of this */
 #define BT_OWNER_FRAG 0x80000000u
+#define BT_OWNER_EXIT 0x40000000u /* of a jump that takes the table */
 
 #define BT_HASH_SIZE 16384
 #define BT_FRAGS_MAX 65536u
@@ -253,8 +256,8 @@ struct bt {
     uint32_t nfrags, nexits, nmaps, nstores;
     uint32_t hash[BT_HASH_SIZE];
     uint32_t *page_frags; /* by guest page number */
-    uint32_t *stub_owner; /* by cache offset / BT_STUB: exit number, or
-                             fragment | BT_OWNER_FRAG */
+    uint32_t *stub_owner; /* by cache offset / BT_STUB: exit number (maybe |
+                             BT_OWNER_EXIT), or fragment | BT_OWNER_FRAG */
     struct bt_code_page code_pages[BT_CODE_PAGES];
     unsigned ncode_pages;
     uint32_t tail;      /* fragment whose closing jump ends the code, or 0 */
@@ -311,8 +314,8 @@ void bt_cache_add(struct bt *bt, struct bt_frag *f);
 void bt_frag_kill(struct bt *bt, struct bt_frag *f);
 /* Drop what was translated from the page, if [gpa, gpa + len) touches it. */
 void bt_cache_written(struct bt *bt, gpa_t gpa, uint64_t len);
-/* Let the exit's jump lead to the fragment from now on. */
-void bt_chain(struct bt *bt, struct bt_exit *e, const struct bt_frag *to);
+/* Let the exit's jump lead there from now on: a cache offset. */
+void bt_chain(struct bt *bt, struct bt_exit *e, uint32_t to);
 /* Enter the fragment into its mode's table of that way. */
 void bt_table_set(struct bt *bt, struct bt_frag *f, enum bt_way way);
 void bt_table_clear(struct bt *bt, enum bt_mode mode);
@@ -345,6 +348,10 @@ uint32_t bt_return_to(struct bt *bt, struct bt_frag *f);
 extern const uint8_t bt_spilled[BT_WAYS];
 /* A fragment's indirect entry, among the stubs. */
 void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way);
+/* Code that takes the exit's jump by the table: cache offset. From BT_TO_TABLE
+ * bytes on bt_spilled[BT_BY_JUMP] says what is spilled. */
+#define BT_TO_TABLE 14
+uint32_t bt_table_way(struct bt *bt, struct bt_exit *x);
 /* The marks of the entry that has this cache offset, and where it begins. */
 const struct bt_entry *bt_entry_at(const struct bt *bt, const struct bt_frag *f,
                                    uint32_t off, uint32_t *begin);

@@ -230,9 +230,9 @@ void bt_cache_add(struct bt *bt, struct bt_frag *f)
 /* ---- Linking
  * --------------------------------------------------------------------- */
 
-void bt_chain(struct bt *bt, struct bt_exit *e, const struct bt_frag *to)
+void bt_chain(struct bt *bt, struct bt_exit *e, uint32_t to)
 {
-    uint32_t rel = to->body - (e->patch + 4);
+    uint32_t rel = to - (e->patch + 4);
 
     memcpy(bt->rw + e->patch, &rel, 4);
     bt->vm.events.count[EV_BT_CHAIN]++;

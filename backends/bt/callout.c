@@ -126,12 +126,17 @@ static uint64_t jump(struct bt *bt, struct bt_exit *e)
     f = known(bt, e->target);
     if (!f)
         return 0;
+    if (!bt->opt.chain || !e->patch)
+        return bt_host(f->body);
     /* User code is chained within a page, whose mapping is the same for both
-     * ends. */
-    if (bt->opt.chain && e->patch &&
-        (e->mode == BT_KERNEL ||
-         (!((e->pc ^ e->target) & ~0xfffull) && f->page2 == BT_NO_PAGE)))
-        bt_chain(bt, e, f);
+     * ends. Where it leaves it, the table knows which are still right. */
+    if (e->mode == BT_KERNEL ||
+        (!((e->pc ^ e->target) & ~0xfffull) && f->page2 == BT_NO_PAGE)) {
+        bt_chain(bt, e, f->body);
+    } else if (bt_cache_room(bt)) {
+        bt_table_set(bt, f, BT_BY_JUMP);
+        bt_chain(bt, e, bt_table_way(bt, e));
+    }
     return bt_host(f->body);
 }
 

@@ -165,22 +165,45 @@ void emit_head(struct emit *e, struct bt_frag *f, enum bt_way way)
     e->late = f->late = bt_spilled[way];
 }
 
+static uint8_t *stubs_new(struct bt *bt, unsigned n, uint32_t owner)
+{
+    bt->stubs -= n * BT_STUB;
+    for (unsigned k = 0; k < n; k++)
+        bt->stub_owner[bt->stubs / BT_STUB + k] = owner;
+    return bt->rw + bt->stubs;
+}
+
 #define ENTRY_STUBS 8
 
 void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way)
 {
     struct emit e = {.bt = bt};
 
-    bt->stubs -= ENTRY_STUBS * BT_STUB;
-    for (unsigned k = 0; k < ENTRY_STUBS; k++)
-        bt->stub_owner[bt->stubs / BT_STUB + k] =
-            (uint32_t)(f - bt->frags) | BT_OWNER_FRAG;
-    e.p = bt->rw + bt->stubs;
+    e.p = stubs_new(bt, ENTRY_STUBS, (uint32_t)(f - bt->frags) | BT_OWNER_FRAG);
     align(&e, way, 0);
     emit_entry(&e, f, way);
     emit_spilled(&e, 0x8b, bt_spilled[way]);
     emit_jmp(&e, f->body);
     assert(emit_off(&e) <= bt->stubs + ENTRY_STUBS * BT_STUB);
+}
+
+#define WAY_STUBS 3
+
+uint32_t bt_table_way(struct bt *bt, struct bt_exit *x)
+{
+    struct emit e = {.bt = bt, .mode = x->mode};
+
+    if (x->table)
+        return x->table;
+    e.p = stubs_new(bt, WAY_STUBS, (uint32_t)(x - bt->exits) | BT_OWNER_EXIT);
+    x->table = emit_off(&e);
+    emit_spilled(&e, 0x89, bt_spilled[BT_BY_JUMP]);
+    assert(emit_off(&e) == x->table + BT_TO_TABLE);
+    emit_imm(&e, RAX, x->target);
+    emit_save(&e, RAX, CPU(target));
+    emit_table_jump(&e, BT_BY_JUMP);
+    assert(emit_off(&e) <= bt->stubs + WAY_STUBS * BT_STUB);
+    return x->table;
 }
 
 const struct bt_entry *bt_entry_at(const struct bt *bt, const struct bt_frag *f,

@@ -137,6 +137,14 @@ static void in_stub(struct bt *bt, uint32_t off)
     uint32_t owner = bt->stub_owner[off / BT_STUB];
     const struct bt_frag *f;
 
+    if (owner & BT_OWNER_EXIT) {
+        const struct bt_exit *e = &bt->exits[owner & ~BT_OWNER_EXIT];
+
+        if (off >= e->table + BT_TO_TABLE)
+            bt_unspill(bt->cpu, bt_spilled[BT_BY_JUMP]);
+        bt->cpu->rip = e->target;
+        return;
+    }
     if (!(owner & BT_OWNER_FRAG)) {
         leaving(bt->cpu, &bt->exits[owner]);
         return;

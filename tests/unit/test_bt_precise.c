@@ -94,6 +94,37 @@ GUEST(sequences, "1: stc\n"
                  "ret $8\n"
                  "4:");
 
+/* A program whose jumps and one instruction cross from page to page. */
+GUEST(pages, "1: call 3f\n"
+             "lea 3f(%rip), %r8\n"
+             "call *%r8\n"
+             "test $1, %bpl\n"
+             "jz 4f\n"
+             "add $5, %rax\n"
+             "jmp 2f\n"
+             ".skip 4096 - 20 - (. - guest_pages)\n"
+             "2: mov $3, %ecx\n"
+             "8: inc %rdi\n"
+             "add $0x1234567, %rsi\n"
+             "movabs $0x123456789abcdef, %rdx\n"
+             "loop 8b\n"
+             "jmp 5f\n"
+             "3: add %rcx, %rax\n"
+             "rol $3, %rax\n"
+             "ret\n"
+             "4: sub $7, %rax\n"
+             "jmp 2b\n"
+             ".skip 8192 - (. - guest_pages)\n"
+             "5: dec %rbp\n"
+             "jnz 1b\n"
+             "syscall");
+
+/* What the child runs: kernel code, or a program. */
+struct code {
+    const uint8_t *text, *end;
+    int cpl;
+};
+
 /* Between parent and child. */
 struct shared {
     volatile unsigned *attention; /* the child's address of it */
@@ -105,8 +136,8 @@ static struct shared *shared;
 
 /* ---- The child ----------------------------------------------------------- */
 
-static struct vm *start(const struct backend *b, const char *options,
-                        uint64_t turns)
+static struct vm *start(const struct backend *b, const struct code *code,
+                        const char *options, uint64_t turns)
 {
     char why[REASON_MAX] = "";
     struct machine *m =
@@ -117,7 +148,8 @@ static struct vm *start(const struct backend *b, const char *options,
         snprintf(shared->problem, sizeof(shared->problem), "%.180s", why);
         _exit(1);
     }
-    bt_load_guest(m, &s, guest_sequences, GUEST_LEN(sequences));
+    bt_load_guest(m, &s, code->text, (size_t)(code->end - code->text),
+                  code->cpl);
     s.gpr[RBP] = turns;
     machine_vm(m)->backend->set_state(machine_vm(m), &s);
     return machine_vm(m);
@@ -167,10 +199,10 @@ static uint64_t find_jump(const uint8_t *from, const uint8_t *to)
     return 0;
 }
 
-static void child(const char *options, uint64_t turns)
+static void child(const struct code *code, const char *options, uint64_t turns)
 {
-    struct vm *bt = start(&backend_bt, options, turns);
-    struct vm *interp = start(&backend_interp, NULL, turns);
+    struct vm *bt = start(&backend_bt, code, options, turns);
+    struct vm *interp = start(&backend_interp, code, NULL, turns);
     struct x86_state s;
     const struct bt_stub *callout =
         &((const struct bt *)bt)->callouts[BT_CALLOUT_ANY];
@@ -300,7 +332,8 @@ static void trace(struct tracer *t)
 }
 
 /* Returns how many places of the cache were interrupted. */
-static unsigned run_traced(const char *options, unsigned period, uint64_t turns)
+static unsigned run_traced(const struct code *code, const char *options,
+                           unsigned period, uint64_t turns)
 {
     static struct tracer t;
     unsigned places = 0;
@@ -313,7 +346,7 @@ static unsigned run_traced(const char *options, unsigned period, uint64_t turns)
     assert_true(t.entry != 0);
     t.pid = fork();
     if (!t.pid)
-        child(options, turns);
+        child(code, options, turns);
     assert_int_equal(waitpid(t.pid, &t.status, 0), t.pid);
     if (WIFEXITED(t.status) && WEXITSTATUS(t.status) == NO_PTRACE)
         skip();
@@ -333,13 +366,17 @@ static unsigned run_traced(const char *options, unsigned period, uint64_t turns)
     return places;
 }
 
+static const struct code kernel = {guest_sequences, guest_sequences_end, 0};
+static const struct code program = {guest_pages, guest_pages_end, 3};
+
 /* Where the guest doesn't get on, the next kick comes one instruction later: so
  * every instruction of every sequence is interrupted. */
 static void test_every_instruction(void **state)
 {
     (void)state;
-    assert_true(run_traced(NULL, 0, 3) > 150);
-    assert_true(run_traced("bt-chain=off,bt-unit=1", 0, 1) > 100);
+    assert_true(run_traced(&kernel, NULL, 0, 3) > 150);
+    assert_true(run_traced(&kernel, "bt-chain=off,bt-unit=1", 0, 1) > 100);
+    assert_true(run_traced(&program, "bt-user=translate", 0, 6) > 40);
 }
 
 /* Kicks that let some units run, chained and through the tables: longer than
@@ -347,10 +384,14 @@ static void test_every_instruction(void **state)
 static void test_periods(void **state)
 {
     static const unsigned periods[] = {41, 67, 97};
+    unsigned places = 0;
 
     (void)state;
-    for (unsigned k = 0; k < sizeof(periods) / sizeof(periods[0]); k++)
-        assert_true(run_traced(NULL, periods[k], 20) > 20);
+    for (unsigned k = 0; k < sizeof(periods) / sizeof(periods[0]); k++) {
+        assert_true(run_traced(&kernel, NULL, periods[k], 20) > 20);
+        places += run_traced(&program, "bt-user=translate", periods[k], 100);
+    }
+    assert_true(places > 40); /* and stubs, which are not counted */
 }
 
 int main(void)

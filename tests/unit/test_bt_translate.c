@@ -51,7 +51,7 @@ static uint64_t run(const struct backend *backend, const char *options,
     if (!m)
         fail_msg("%s", why);
     k.vm = machine_vm(m);
-    bt_load_guest(m, &o->s, code, len);
+    bt_load_guest(m, &o->s, code, len, 0);
     assert_int_equal(backend->set_state(k.vm, &o->s), 0);
     if (kick)
         assert_int_equal(pthread_create(&thread, NULL, kick_often, &k), 0);

@@ -50,8 +50,7 @@ static int on_backend(const char *name, const uint8_t *code, size_t len,
         return BROKEN;
     }
     vm = machine_vm(m);
-    bt_load_guest(m, &s, code, len);
-    machine_long_mode(m, &s, TABLES, 3);
+    bt_load_guest(m, &s, code, len, 3);
     memcpy(s.gpr, with->gpr, sizeof(s.gpr));
     s.gpr[RSP] = STACK + SPAN / 2;
     s.gpr[RBP] = DATA;
@@ -274,7 +273,7 @@ static void crash(const char *name, int sig, int fd)
     if (!m || dup2(fd, STDERR_FILENO) < 0)
         _exit(BROKEN);
     vm = machine_vm(m);
-    bt_load_guest(m, &s, guest_endless, GUEST_LEN(endless));
+    bt_load_guest(m, &s, guest_endless, GUEST_LEN(endless), 0);
     vm->deadline = __builtin_ia32_rdtsc() + 50000000;
     if (vm->backend->set_state(vm, &s) || vm->backend->run(vm, &exit) ||
         exit.kind != EXIT_TIMER)
