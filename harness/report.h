@@ -105,10 +105,7 @@ bool report_event(const struct report_row *row, const char *member,
 bool report_relative(const struct report *r, const struct report_row *row,
                      struct ratio *ratio);
 
-/* Half the interval in per cent of the median, "2.1%"; empty where the median
- * is 0 or below. */
-#define FIGURE_MAX 16
-char *report_spread(char buf[FIGURE_MAX], const struct report_row *row);
+#define FIGURE_MAX 16 /* for table_figure */
 
 /* Benchmarks to be listed: an array of nbenches. */
 struct report_pick {

@@ -149,20 +149,6 @@ bool report_relative(const struct report *r, const struct report_row *row,
     return base && ratio_of(row->json, base->json, ratio);
 }
 
-char *report_spread(char buf[FIGURE_MAX], const struct report_row *row)
-{
-    double half = fmax(row->high - row->median, row->median - row->low);
-    double percent = 100 * half / row->median;
-
-    if (row->median <= 0)
-        buf[0] = '\0';
-    else if (percent > 999)
-        strcpy(buf, ">999%");
-    else
-        snprintf(buf, FIGURE_MAX, "%.*f%%", percent < 9.95 ? 1 : 0, percent);
-    return buf;
-}
-
 /* ---- Lists of benchmarks ------------------------------------------------- */
 
 static bool same_bench(const struct report *r, unsigned a, unsigned b)

@@ -13,17 +13,12 @@
 static char *cell(const struct report *r, unsigned bench, unsigned series)
 {
     const struct report_row *row = report_find(r, bench, series);
-    char amount[FIGURE_MAX], spread[FIGURE_MAX];
 
     if (!row)
         return xstrdup("-");
     if (row->status != ROW_OK)
         return xstrdup(report_status_names[row->status]);
-    table_figure(row->median, amount);
-    report_spread(spread, row);
-    return xformat("%s%s%s%s%s", amount, spread[0] ? " " : "",
-                   spread[0] ? table_plus_minus() : "", spread,
-                   row->noisy ? " ~" : "");
+    return table_measured(row->median, row->low, row->high, row->noisy);
 }
 
 static char *relative_cell(const struct report *r, unsigned bench,
@@ -200,8 +195,7 @@ void report_tables(const struct report *r, FILE *out)
     for (unsigned i = 0; i < r->nrows; i++)
         noisy |= r->rows[i].noisy;
     if (noisy)
-        fputs("\n~ noisy: the interval is wide against the median, or the "
-              "control is unstable\n",
+        fputs("\n~ noisy: not known to 5 %, or the control varies as much\n",
               out);
     for (unsigned i = 0; i < r->nfiles; i++) {
         struct exits exits;

@@ -4,7 +4,6 @@
 #include "table.h"
 #include "util.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +42,7 @@ static char *figure_cell(const json_t *run)
 {
     const json_t *figure = json_object_get(run, RF_TICKS_PER_OP);
     const json_t *interval = json_object_get(figure, RF_CI95);
-    bool noisy = json_is_true(json_object_get(run, RF_NOISY));
-    double median, low, high, percent;
-    char number[16], spread[8];
+    double median, low, high;
 
     if (!run)
         return xstrdup("");
@@ -55,13 +52,8 @@ static char *figure_cell(const json_t *run)
                            : "-");
     low = json_number_value(json_array_get(interval, 0));
     high = json_number_value(json_array_get(interval, 1));
-    table_figure(median, number);
-    if (fabs(median) < 1)
-        return xformat("%s%s", noisy ? "~" : "", number);
-    percent = (high - low) / 2 / fabs(median) * 100;
-    snprintf(spread, sizeof(spread), "%.0f%%", percent < 999 ? percent : 999);
-    return xformat("%s%s %s%-4s", noisy ? "~" : "", number, table_plus_minus(),
-                   spread);
+    return table_measured(median, low, high,
+                          json_is_true(json_object_get(run, RF_NOISY)));
 }
 
 static char *ratio_cell(const json_t *run, const json_t *native)

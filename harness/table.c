@@ -101,3 +101,19 @@ const char *table_plus_minus(void)
 {
     return strcmp(nl_langinfo(CODESET), "UTF-8") ? "+-" : "\302\261";
 }
+
+char *table_measured(double median, double low, double high, bool noisy)
+{
+    double percent = (high - low) / 2 / fabs(median) * 100;
+    char number[16], spread[16] = ">999%";
+
+    table_figure(median, number);
+    if (fabs(median) < 1)
+        return xformat("%s%s", noisy ? "~" : "", number);
+    if (percent <= 999)
+        snprintf(spread, sizeof(spread), "%.*f%%", percent < 9.95 ? 1 : 0,
+                 percent);
+    /* Of one width, so that figures stand below each other. */
+    return xformat("%s%s %s%-5s", noisy ? "~" : "", number, table_plus_minus(),
+                   spread);
+}

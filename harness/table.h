@@ -19,6 +19,9 @@ void table_free(struct table *t);
 /* A figure in at most 7 characters: three digits or more count, then k, M, G.
  */
 const char *table_figure(double value, char text[16]);
+/* A median with half its interval in per cent, "~1234 ±2%", malloc'ed; "~" where
+ * noisy. Below 1 the interval is absolute noise and left out. */
+char *table_measured(double median, double low, double high, bool noisy);
 /* "±", or "+-" where the locale has no such character. */
 const char *table_plus_minus(void);
 
