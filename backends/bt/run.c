@@ -357,12 +357,13 @@ static enum verdict prepare(struct bt *bt)
     bool translated = bt->cpl != 3 || bt->opt.user_translate;
     struct bt_frag *f;
 
-    bt->s.int_shadow = 0;
     if (bt->flush) {
         bt_cache_flush(bt);
         bt->vm.events.count[EV_BT_FLUSH]++;
     }
-    if (cpu->sys_flags & FL_TF)
+    /* Units don't know that they were entered behind STI: a kick before their
+     * first instruction would let an interrupt in. */
+    if (cpu->sys_flags & FL_TF || bt->s.int_shadow)
         return step(bt);
     r->rip = cpu->rip;
     if (translated) {

@@ -159,6 +159,7 @@ static bool same(const struct x86_state *a, const struct x86_state *b)
 {
     return a->rip == b->rip && a->rflags == b->rflags &&
            !memcmp(a->gpr, b->gpr, sizeof(a->gpr)) && a->cr8 == b->cr8 &&
+           a->int_shadow == b->int_shadow &&
            a->seg[GS].base == b->seg[GS].base &&
            a->kernel_gs_base == b->kernel_gs_base;
 }
@@ -182,9 +183,9 @@ static void follow(struct vm *interp, const struct x86_state *s)
     if (same(s, &t))
         return;
     snprintf(shared->problem, sizeof(shared->problem),
-             "no such state: rip %#llx rflags %#llx rax %#llx rcx %#llx rsp "
+             "no such state: rip %#llx%s rflags %#llx rax %#llx rcx %#llx rsp "
              "%#llx rbp %#llx",
-             (unsigned long long)s->rip, (unsigned long long)s->rflags,
+             (unsigned long long)s->rip, s->int_shadow ? " behind STI" : "", (unsigned long long)s->rflags,
              (unsigned long long)s->gpr[RAX], (unsigned long long)s->gpr[RCX],
              (unsigned long long)s->gpr[RSP], (unsigned long long)s->gpr[RBP]);
     _exit(1);
@@ -376,6 +377,7 @@ static void test_every_instruction(void **state)
     (void)state;
     assert_true(run_traced(&kernel, NULL, 0, 3) > 150);
     assert_true(run_traced(&kernel, "bt-chain=off,bt-unit=1", 0, 1) > 100);
+    assert_true(run_traced(&kernel, "bt-inline=off", 0, 1) > 100);
     assert_true(run_traced(&program, "bt-user=translate", 0, 6) > 40);
 }
 
