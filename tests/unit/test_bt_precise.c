@@ -185,9 +185,10 @@ static void follow(struct vm *interp, const struct x86_state *s)
     snprintf(shared->problem, sizeof(shared->problem),
              "no such state: rip %#llx%s rflags %#llx rax %#llx rcx %#llx rsp "
              "%#llx rbp %#llx",
-             (unsigned long long)s->rip, s->int_shadow ? " behind STI" : "", (unsigned long long)s->rflags,
-             (unsigned long long)s->gpr[RAX], (unsigned long long)s->gpr[RCX],
-             (unsigned long long)s->gpr[RSP], (unsigned long long)s->gpr[RBP]);
+             (unsigned long long)s->rip, s->int_shadow ? " behind STI" : "",
+             (unsigned long long)s->rflags, (unsigned long long)s->gpr[RAX],
+             (unsigned long long)s->gpr[RCX], (unsigned long long)s->gpr[RSP],
+             (unsigned long long)s->gpr[RBP]);
     _exit(1);
 }
 
