@@ -7,20 +7,20 @@
 #include <string.h>
 
 #define RAM_SIZE (8ull << 20)
-#define TABLES   0x10000u
-#define CODE     0x200000u
-#define KERNEL   0x2f0000u /* a HLT, where SYSCALL goes */
-#define DATA     0x300000u
-#define STACK    0x400000u
-#define SPAN     0x10000u /* of data and of stack that is compared */
+#define TABLES 0x10000u
+#define CODE 0x200000u
+#define KERNEL 0x2f0000u /* a HLT, where SYSCALL goes */
+#define DATA 0x300000u
+#define STACK 0x400000u
+#define SPAN 0x10000u /* of data and of stack that is compared */
 
 extern const struct backend backend_interp, backend_bt;
 
 /* Guest code, which ends with HLT at CPL 0, with SYSCALL at CPL 3. RBX points
  * to data. */
-#define GUEST(name, text)                                             \
-    extern const uint8_t guest_##name[], guest_##name##_end[];        \
-    __asm__(".pushsection .rodata\nguest_" #name ":\n" text           \
+#define GUEST(name, text)                                                      \
+    extern const uint8_t guest_##name[], guest_##name##_end[];                 \
+    __asm__(".pushsection .rodata\nguest_" #name ":\n" text                    \
             "\nhlt\nguest_" #name "_end:\n.popsection\n")
 #define GUEST_LEN(name) ((size_t)(guest_##name##_end - guest_##name))
 

@@ -105,7 +105,7 @@ static void compare(const char *name, const uint8_t *code, size_t len)
         assert_same(name);
     }
 }
-#define COMPARE(name) \
+#define COMPARE(name)                                                          \
     compare(#name, guest_##name, (size_t)(guest_##name##_end - guest_##name))
 
 /* ---- Classes ------------------------------------------------------------- */
