@@ -202,7 +202,7 @@ char *variant_label(const struct variant *all, size_t n, size_t i)
         bool differs = false;
         char *more, *text;
 
-        if (!variant_owns(v->backend, key))
+        if (!variant_owns(v->backend, key) || is_usual(key, value))
             continue;
         for (size_t k = 0; k < n; k++)
             differs |= related(v, &all[k]) &&

@@ -37,7 +37,8 @@ const char *variant_odd(const struct variant *v, char **words);
 bool variant_same(const struct variant *a, const struct variant *b);
 
 /* "bt", "bt/unsync", "bt, no adaptation": variant i of n, told apart from the
- * others of its backend and file, and no more than that. malloc'ed. */
+ * others of its backend and file, and no more than that; options that are as
+ * usual go without saying. malloc'ed. */
 char *variant_label(const struct variant *all, size_t n, size_t i);
 
 /* Whether two rows' params put the benchmark at the same point of its grid. */

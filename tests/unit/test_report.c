@@ -130,7 +130,7 @@ static void test_variants(void **state)
     assert_string_equal(r.benches[0].label, "in size=1");
     assert_int_equal(r.nseries, 3);
     assert_string_equal(r.series[0].label, "interp");
-    assert_string_equal(r.series[1].label, "bt, adaptive");
+    assert_string_equal(r.series[1].label, "bt");
     assert_string_equal(r.series[2].label, "bt, no adaptation");
     assert_float_equal(report_ok(&r, 0, 2)->median, 2, 0);
     report_free(&r);

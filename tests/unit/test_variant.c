@@ -53,8 +53,8 @@ static void labels_say_what_differs(void **state)
     };
     json_t *loaded[COUNT];
     static const char *const labels[COUNT] = {
-        "bt, adaptive", "bt, no adaptation",      "kvm",
-        "interp",       "bt/vtlb, no adaptation", "bt/trace, odd=7"};
+        "bt",     "bt, no adaptation",      "kvm",
+        "interp", "bt/vtlb, no adaptation", "bt/trace, odd=7"};
 
     (void)state;
     for (int i = 0; i < COUNT; i++)
