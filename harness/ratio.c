@@ -14,21 +14,23 @@ struct batches {
 void ratio_rounds(const json_t *run, size_t n, struct stats_rounds *rounds)
 {
     const json_t *sizes = json_object_get(run, RF_ROUNDS), *size;
-    size_t i, sum = 0;
+    const struct stats_rounds one = {.n = 1, .first = {0, n}};
+    struct stats_rounds r = {0};
+    size_t i;
 
-    *rounds = (struct stats_rounds){.n = 1, .first = {0, n}};
+    *rounds = one;
     json_array_foreach(sizes, i, size)
     {
-        sum += (size_t)json_integer_value(size);
+        json_int_t count = json_integer_value(size);
+
+        if (i == STATS_ROUNDS_MAX || count < 1 ||
+            (size_t)count > n - r.first[i])
+            return;
+        r.first[i + 1] = r.first[i] + (size_t)count;
+        r.n++;
     }
-    if (sum != n || json_array_size(sizes) > STATS_ROUNDS_MAX)
-        return;
-    rounds->n = (unsigned)json_array_size(sizes);
-    json_array_foreach(sizes, i, size)
-    {
-        rounds->first[i + 1] =
-            rounds->first[i] + (size_t)json_integer_value(size);
-    }
+    if (r.n && r.first[r.n] == n)
+        *rounds = r;
 }
 
 /* False: the file doesn't have them. The caller frees b->net in any case. */

@@ -20,7 +20,8 @@ struct ratio {
  * time that could be divided by. */
 bool ratio_of(const json_t *run, const json_t *base, struct ratio *ratio);
 
-/* Which of the row's n samples were taken in one process. */
+/* Which of the row's n samples were taken in one process; all of them, where the
+ * file's sizes of rounds don't make sense. */
 void ratio_rounds(const json_t *run, size_t n, struct stats_rounds *rounds);
 
 #endif

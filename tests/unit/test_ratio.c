@@ -64,6 +64,15 @@ static void rounds_that_disagree_are_noisy(void **state)
 
 static void without_common_rounds_medians_are_divided(void **state)
 {
+    static const char *const wrong[] = {
+        "[2,1]",
+        "[-1,5]",
+        "[0,4]",
+        "[4,0]",
+        "[\"a\",4]",
+        "[2,2,0]",
+        "[4611686018427387904,4611686018427387904,4611686018427387904,"
+        "4611686018427387904,4]"};
     const char *const four = "[800,800,800,800]";
     struct ratio r;
 
@@ -74,9 +83,11 @@ static void without_common_rounds_medians_are_divided(void **state)
     assert_float_equal(r.high, 8.0 / 6, 1e-9);
     assert_true(ratio(row(four, "[2,2]"), row(four, "[1,1,2]"), &r));
     assert_float_equal(r.low, 6.0 / 8, 1e-9);
-    /* Sizes that don't add up are no rounds. */
-    assert_true(ratio(row(four, "[2,1]"), row(four, "[2,1]"), &r));
-    assert_float_equal(r.low, 6.0 / 8, 1e-9);
+    /* Sizes that don't add up, or are none, are no rounds. */
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_true(ratio(row(four, wrong[i]), row(four, wrong[i]), &r));
+        assert_float_equal(r.low, 6.0 / 8, 1e-9);
+    }
 }
 
 static void what_took_no_time_divides_nothing(void **state)
