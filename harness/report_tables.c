@@ -26,11 +26,10 @@ static char *relative_cell(const struct report *r, unsigned bench,
 {
     const struct report_row *row = report_ok(r, bench, series);
     struct ratio ratio;
-    char amount[FIGURE_MAX];
 
     if (!row || !report_relative(r, row, &ratio))
         return xstrdup("-");
-    return xformat("%sx", table_figure(ratio.median, amount));
+    return table_ratio(ratio.median, ratio.noisy);
 }
 
 /* Whether the series has a ratio in the suite. */
@@ -69,7 +68,8 @@ static void suite_table(const struct report *r, const char *suite,
     if (!n)
         goto done;
     if (relative)
-        fprintf(out, "\n%s: time relative to native\n", suite);
+        fprintf(out, "\n%s: times native, batch by batch of the same round\n",
+                suite);
     else
         fprintf(out,
                 "\n%s: %s per operation, control subtracted "

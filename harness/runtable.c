@@ -64,7 +64,7 @@ static char *ratio_cell(const json_t *run, const json_t *native)
     if (!median_of(run, &mine) || !median_of(native, &theirs) ||
         !ratio_of(run, native, &r))
         return xstrdup("");
-    return xformat("%s%.2fx", r.noisy ? "~" : "", r.median);
+    return table_ratio(r.median, r.noisy);
 }
 
 static bool in_suite(const struct session *s, size_t line, const char *suite)

@@ -117,3 +117,10 @@ char *table_measured(double median, double low, double high, bool noisy)
     return xformat("%s%s %s%-5s", noisy ? "~" : "", number, table_plus_minus(),
                    spread);
 }
+
+char *table_ratio(double ratio, bool noisy)
+{
+    char number[16];
+
+    return xformat("%s%sx", noisy ? "~" : "", table_figure(ratio, number));
+}

@@ -22,6 +22,8 @@ const char *table_figure(double value, char text[16]);
 /* A median with half its interval in per cent, "~1234 ±2%", malloc'ed; "~" where
  * noisy. Below 1 the interval is absolute noise and left out. */
 char *table_measured(double median, double low, double high, bool noisy);
+/* "~1.04x", malloc'ed. */
+char *table_ratio(double ratio, bool noisy);
 /* "±", or "+-" where the locale has no such character. */
 const char *table_plus_minus(void);
 
