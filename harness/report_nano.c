@@ -104,12 +104,13 @@ static bool get_factor(const struct report *r, unsigned bench, unsigned series,
 {
     const struct report_row *row = report_ok(r, bench, series);
     const struct report_row *usual = usual_row(r, bench, series);
+    struct ratio ratio;
 
     /* What can't be told from the control has no ratio. */
-    if (!row || !usual || row->low <= 0 || usual->low <= 0)
+    if (!row || !usual || row->low <= 0 || usual->low <= 0 ||
+        !ratio_of(row->json, usual->json, &ratio))
         return false;
-    *bar = (struct bar){row->median / usual->median, row->low / usual->high,
-                        row->high / usual->low, row->noisy || usual->noisy};
+    *bar = (struct bar){ratio.median, ratio.low, ratio.high, ratio.noisy};
     return true;
 }
 

@@ -44,6 +44,7 @@ static void test_mechanism_data(void **state)
     struct report r;
     struct tsv_sizes sizes = {0};
     char *prefix = xformat("%s/mechanisms", dir), *text;
+    json_t *figure;
 
     (void)state;
     load(&r,
@@ -52,9 +53,9 @@ static void test_mechanism_data(void **state)
              1) "," BT("in", "{\"bt-adaptive\":\"off\",\"bt-unit\":\"4\"}", 9));
     assert_int_equal(tsv_mechanisms(&r, NULL, prefix, &sizes), 0);
     /* All intervals are 0.9 to 1.1: only another one tells a difference. */
-    r.rows[1].median = 8;
-    r.rows[1].low = 7;
-    r.rows[1].high = 9;
+    figure = json_object_get(r.rows[1].json, RF_TICKS_PER_OP);
+    json_object_set_new(figure, RF_MEDIAN, json_real(8));
+    json_object_set_new(figure, RF_CI95, json_pack("[ff]", 7.0, 9.0));
     assert_int_equal(tsv_mechanisms(&r, NULL, prefix, &sizes), 1);
     text = read_tsv(prefix, "bars");
     assert_non_null(strstr(text, "\t0\t1\t8\t6.36363636\t10\t0\t8.00×\n"));
