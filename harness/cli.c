@@ -3,11 +3,13 @@
 #include "suggest.h"
 #include "util.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *cli_name = "trapmark";
 
@@ -162,6 +164,18 @@ void cli_check_list(const char *option, const char *list)
 {
     if (list && !list[strspn(list, ",")])
         cli_usage("--%s names nothing", option);
+}
+
+void cli_check_output(const char *path)
+{
+    struct stat st;
+
+    if (!*path)
+        cli_usage("--output names nothing");
+    if (!stat(path, &st) && S_ISDIR(st.st_mode))
+        cli_usage("--output %s: is a directory; name a file in it", path);
+    if (stat(path, &st) && errno == ENOTDIR)
+        cli_usage("--output %s: %s", path, strerror(errno));
 }
 
 char *cli_join(int argc, char **argv)

@@ -40,6 +40,10 @@ uint64_t cli_number(const char *option, const char *text, uint64_t min,
  * given. */
 void cli_check_list(const char *option, const char *list);
 
+/* cli_usage for an --output that no result can ever be written to. All else may
+ * have changed by the time there is one. */
+void cli_check_output(const char *path);
+
 /* "trapmark NAME: ..." on stderr, without exit. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

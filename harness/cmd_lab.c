@@ -105,7 +105,8 @@ static const struct argp argp = {
     "npt=1 and with npt=0. Counts are exact; times are an emulator's and are "
     "marked so. What is missing is fetched as Debian packages and unpacked, "
     "not installed. Exit codes: 0 every row ok or skipped, 1 a row failed or "
-    "the limit was reached, 2 bad usage or input, 77 nothing could run.",
+    "the limit was reached, 2 bad usage or input, 77 nothing could run, 130 "
+    "interrupted.",
     NULL,
     NULL,
     NULL};
@@ -313,6 +314,8 @@ static void check_options(struct options *o)
         cli_usage("%s: %s", o->kernel, strerror(errno));
     if (o->qemu && access(o->qemu, X_OK))
         cli_usage("%s: %s", o->qemu, strerror(errno));
+    if (o->output)
+        cli_check_output(o->output);
     if (!o->limit_s)
         o->limit_s = o->request.quick ? LIMIT_QUICK_S : LIMIT_S;
 }
@@ -338,7 +341,7 @@ int cmd_lab(int argc, char **argv)
     char *command = cli_join(argc, argv);
     struct kvm_facts kvm;
     struct image image;
-    int status = EXIT_NOTHING;
+    int status = EXIT_NOTHING, err;
 
     o.command = command;
     cli_parse(&argp, argc, argv, &o);
@@ -353,8 +356,10 @@ int cmd_lab(int argc, char **argv)
         if (kvm_probe_other_paging(other))
             cli_say("that is one kind of paging; for the other: %s", other);
     } else if (prepare(&o, &files)) {
-        run_emulated(&lab, &o, &files, &image, why);
+        err = run_emulated(&lab, &o, &files, &image, why);
         status = deliver(&lab, &o, why);
+        if (err == -EINTR)
+            status = EXIT_INTERRUPTED;
     }
     lab_files_free(&files);
     image_close(&image);

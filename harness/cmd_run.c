@@ -288,19 +288,6 @@ static void check_disk(const char *path)
                   (long long)st.st_size >> 10, TM_DISK_MIN >> 20);
 }
 
-/* What no run could ever be written to. All else may have changed by then. */
-static void check_output(const char *path)
-{
-    struct stat st;
-
-    if (!*path)
-        cli_usage("--output names nothing");
-    if (!stat(path, &st) && S_ISDIR(st.st_mode))
-        cli_usage("--output %s: is a directory; name a file in it", path);
-    if (stat(path, &st) && errno == ENOTDIR)
-        cli_usage("--output %s: %s", path, strerror(errno));
-}
-
 static void check_options(struct session_options *o)
 {
     cli_check_list("backends", o->request.backends);
@@ -322,7 +309,7 @@ static void check_options(struct session_options *o)
     if (o->resume && (!o->output || !strcmp(o->output, "-")))
         cli_usage("--resume needs -o FILE: the journal is kept beside it");
     if (o->output)
-        check_output(o->output);
+        cli_check_output(o->output);
     if (o->disk)
         check_disk(o->disk);
 }

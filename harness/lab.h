@@ -94,7 +94,8 @@ void lab_channel_feed(struct lab_channel *c, const char *data, size_t len);
 void lab_channel_free(struct lab_channel *c);
 
 /* Boots and feeds the channel until init is done, the machine ends or the time
- * is up. 0; -ETIME, -EIO or another negative errno with why. */
+ * is up. 0; -EINTR (SIGINT, SIGTERM, SIGHUP), -ETIME, -EIO or another negative
+ * errno with why. */
 int lab_boot(const struct lab_files *files, int initramfs, unsigned seconds,
              struct lab_channel *channel, char why[REASON_MAX]);
 

@@ -1,11 +1,11 @@
 /* Boots the lab's machine under QEMU and reads what its init says. */
 #include "lab.h"
+#include "runner.h"
 #include "util.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,12 +207,16 @@ static int listen_to(struct boot *b, unsigned seconds, struct lab_channel *c,
         double left = end - clock_seconds();
         char data[16384];
         ssize_t n;
+        int ready;
 
+        if (runner_stop)
+            return fail_why(why, -EINTR, "interrupted");
         if (left <= 0)
             return fail_why(why, -ETIME, "stopped after %u seconds", seconds);
-        if (poll(&p, 1, (int)(left * 1000) + 1) < 0 && errno != EINTR)
-            return fail_why(why, -errno, "poll: %s", strerror(errno));
-        if (!p.revents)
+        ready = runner_poll(&p, 1, left);
+        if (ready < 0 && ready != -EINTR)
+            return fail_why(why, ready, "poll: %s", strerror(-ready));
+        if (ready <= 0)
             continue;
         n = read(b->from, data, sizeof(data));
         if (n <= 0)
@@ -226,8 +230,10 @@ int lab_boot(const struct lab_files *files, int initramfs, unsigned seconds,
              struct lab_channel *channel, char why[REASON_MAX])
 {
     struct boot b = {.from = -1, .console = -1, .message = -1};
-    int err = start(&b, files, initramfs, why);
+    int err;
 
+    runner_catch_signals();
+    err = start(&b, files, initramfs, why);
     if (!err) {
         err = listen_to(&b, seconds, channel, why);
         kill(b.pid, SIGKILL);

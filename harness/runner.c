@@ -51,6 +51,16 @@ void runner_catch_signals(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
+int runner_poll(struct pollfd *p, unsigned n, double seconds)
+{
+    struct timespec wait = {.tv_sec = (time_t)seconds};
+    int ready;
+
+    wait.tv_nsec = (long)((seconds - wait.tv_sec) * 1e9);
+    ready = ppoll(p, n, &wait, &mask_before);
+    return ready < 0 ? -errno : ready;
+}
+
 /* Lines as they arrive in pieces. */
 struct line_buffer {
     char text[MACHINE_LINE_MAX + 2];
@@ -155,7 +165,6 @@ static void watch_process(struct watch *w)
 
     while (!ended && !runner_stop) {
         struct pollfd p[PIPES + 1];
-        struct timespec wait;
         double left = deadline - clock_seconds();
 
         if (left <= 0) {
@@ -165,9 +174,7 @@ static void watch_process(struct watch *w)
         for (int i = 0; i < PIPES; i++)
             p[i] = (struct pollfd){w->fd[i], POLLIN, 0};
         p[PIPES] = (struct pollfd){w->pidfd, POLLIN, 0};
-        wait.tv_sec = left;
-        wait.tv_nsec = (left - wait.tv_sec) * 1e9;
-        if (ppoll(p, PIPES + 1, &wait, &mask_before) < 0)
+        if (runner_poll(p, PIPES + 1, left) < 0)
             continue;
         ended = p[PIPES].revents;
         for (int i = 0; i < PIPES; i++)

@@ -6,6 +6,8 @@
 #include "image.h"
 #include "perf.h"
 
+#include <poll.h>
+
 /* What a guest may write in one row; more is a flood. */
 #define RUNNER_MAX_BYTES (1u << 20)
 #define RUNNER_MAX_LINES 5000u
@@ -68,5 +70,8 @@ void runner_result_free(struct runner_result *result);
  * are errors of the writer, too. */
 extern volatile int runner_stop;
 void runner_catch_signals(void);
+/* ppoll for so many seconds, open for these signals: a negative errno, -EINTR
+ * if one came. */
+int runner_poll(struct pollfd *p, unsigned n, double seconds);
 
 #endif

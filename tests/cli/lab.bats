@@ -42,10 +42,32 @@ need_lab() {
     run trapmark lab -t nosuchbench --no-fetch
     expect 2
     says nosuchbench
+    run trapmark lab -o .
+    expect 2
+    says "is a directory"
     run trapmark lab --limit 0
     expect 2
     run trapmark lab more
     expect 2
+}
+
+@test "an interrupted lab ends QEMU and says so" {
+    need_lab
+    printf '#!/bin/sh\ntouch started\nexec sleep 60\n' >qemu
+    chmod +x qemu
+    "$BUILD/trapmark" lab --qemu ./qemu -t in -o out.json 2> err &
+    pid=$!
+    until [ -e started ]; do
+        kill -0 $pid
+        sleep 0.05
+    done
+    child=$(pgrep -P $pid)
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    expect 130
+    grep -q "trapmark lab: interrupted" err
+    ! kill -0 "$child" || return 1
 }
 
 @test "a QEMU that ends early is a failure with its last word" {
