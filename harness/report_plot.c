@@ -220,8 +220,9 @@ int report_draw(const struct report *r, struct report_plots *plots)
     memset(plots, 0, sizeof(*plots));
     d.temp = xformat("%s/trapmark-plots-XXXXXX", temp_dir());
     if (!mkdtemp(d.temp)) {
-        err = fail_why(plots->why, -errno, "no plots: cannot make %.150s: %s",
-                       d.temp, strerror(errno));
+        err = fail_why(plots->why, -errno,
+                       "no plots: cannot make %.150s: %s; set TMPDIR", d.temp,
+                       strerror(errno));
         free(d.temp);
         return err;
     }
