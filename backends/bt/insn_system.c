@@ -11,7 +11,9 @@ static void emit_cli(struct emit *e)
     emit_set64(e, CPU(vif), 0);
 }
 
-/* Interrupts are on; something may be pending. */
+/* Interrupts are on; something may be pending. That they were on before isn't
+ * remembered: each STI has its shadow, which at most holds an interrupt up for
+ * an instruction. */
 static void emit_sti(struct emit *e, const struct unit_insn *i)
 {
     uint32_t n;

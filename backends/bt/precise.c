@@ -111,6 +111,9 @@ static void in_code(struct bt *bt, uint32_t off)
     bt->s.int_shadow = m->insn < 64 && f->sti >> m->insn & 1;
     fix_more(bt->cpu, f, m->fix);
     bt->cpu->gpr[RSP] += (uint64_t)m->rsp;
+    /* The branch is done, and with it the shadow. */
+    if (bt->cpu->rip != f->pc + f->off[m->insn])
+        bt->s.int_shadow = 0;
 }
 
 /* On the way out by this exit, the registers still as they were. */
