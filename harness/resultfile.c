@@ -26,9 +26,38 @@ void result_set_real(json_t *object, const char *name, double value)
         json_object_set_new(object, name, json_real(value));
 }
 
+/* C0, C1 and DEL: what a terminal would obey. Returns how many bytes. */
+static unsigned is_control(const char *p)
+{
+    unsigned char c = (unsigned char)*p;
+
+    if (c == 0xc2 && (p[1] & 0xe0) == 0x80)
+        return 2;
+    return c < 0x20 || c == 0x7f;
+}
+
+/* A new string, or NULL where the text is fine. It ends up on terminals. */
+static json_t *plain_text(const char *text)
+{
+    char *copy = xstrdup(text);
+    bool changed = false;
+    json_t *plain;
+    unsigned n;
+
+    for (char *p = copy; *p; p++) {
+        n = is_control(p);
+        changed = changed || n;
+        while (n)
+            p[--n] = '?';
+    }
+    plain = changed ? json_string(copy) : NULL;
+    free(copy);
+    return plain;
+}
+
 void result_set_text(json_t *object, const char *name, const char *value)
 {
-    json_t *text;
+    json_t *text, *plain;
     char *copy;
 
     if (!value || !*value)
@@ -42,7 +71,29 @@ void result_set_text(json_t *object, const char *name, const char *value)
         text = json_string(copy);
         free(copy);
     }
-    json_object_set_new(object, name, text);
+    plain = plain_text(json_string_value(text));
+    if (plain)
+        json_decref(text);
+    json_object_set_new(object, name, plain ? plain : text);
+}
+
+/* The same for all texts of a file. */
+static void make_plain(json_t *value)
+{
+    const char *key;
+    json_t *item, *plain;
+    size_t i;
+
+    if (json_is_object(value)) {
+        json_object_foreach(value, key, item) make_plain(item);
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, i, item) make_plain(item);
+    } else if (json_is_string(value)) {
+        plain = plain_text(json_string_value(value));
+        if (plain)
+            json_string_set(value, json_string_value(plain));
+        json_decref(plain);
+    }
 }
 
 void result_warn(json_t *file, const char *text, const char *advice,
@@ -156,6 +207,7 @@ json_t *result_load(const char *path, char why[REASON_MAX])
         json_decref(file);
         return NULL;
     }
+    make_plain(file);
     return file;
 }
 

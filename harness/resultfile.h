@@ -133,6 +133,7 @@ json_t *result_new(void);
 /* Reads and checks a file: JSON, schema id, and that the members every reader
  * leans on have their types (runs and warnings are arrays of objects, each run
  * has bench, suite, backend and status, anything but ok has a reason).
+ * Control characters in its texts become '?', since these go to terminals.
  * NULL: why is one line that names the file and, for JSON errors, the line and
  * column. */
 json_t *result_load(const char *path, char why[REASON_MAX]);
@@ -145,7 +146,7 @@ int result_save(const json_t *file, const char *path, char why[REASON_MAX]);
 /* Set a member to a number, unless it isn't finite: then it stays absent. */
 void result_set_real(json_t *object, const char *name, double value);
 /* Set a member to a string, unless it is NULL or empty. Bytes that aren't
- * UTF-8 become '?'. */
+ * UTF-8, and control characters, become '?'. */
 void result_set_text(json_t *object, const char *name, const char *value);
 
 /* Appends to warnings what isn't among them; advice, bench and backend may be

@@ -98,6 +98,33 @@ static void failed_write_keeps_the_old_file(void **state)
     free(gone);
 }
 
+/* Somebody else's file moves no cursor. */
+static void texts_obey_nobody(void **state)
+{
+    char why[REASON_MAX] = "";
+    char *path =
+        in_dir("evil.json",
+               "{\"schema\":\"trapmark-results/1\",\"tool\":{},"
+               "\"host\":{\"kernel\":\"a\\u001b[31mb\\u009bc\\n\\u00e9\"},"
+               "\"config\":{\"backends\":[\"x\\u0007\"]},\"runs\":[],"
+               "\"warnings\":[]}");
+    json_t *file = result_load(path, why), *o = json_object();
+    const json_t *config = json_object_get(file, RF_CONFIG);
+
+    (void)state;
+    assert_non_null(file);
+    assert_string_equal(result_text(json_object_get(file, RF_HOST), "kernel"),
+                        "a?[31mb??c?\303\251");
+    assert_string_equal(json_string_value(json_array_get(
+                            json_object_get(config, "backends"), 0)),
+                        "x?");
+    result_set_text(o, "bell", "\a!");
+    assert_string_equal(result_text(o, "bell"), "?!");
+    json_decref(o);
+    json_decref(file);
+    free(path);
+}
+
 static void assert_refused(const char *text, const char *reason)
 {
     char why[REASON_MAX] = "", *path = in_dir("bad.json", text);
@@ -387,6 +414,7 @@ int main(void)
         cmocka_unit_test(failed_write_keeps_the_old_file),
         cmocka_unit_test(bad_files_are_refused),
         cmocka_unit_test(numbers_that_are_none_stay_absent),
+        cmocka_unit_test(texts_obey_nobody),
         cmocka_unit_test(control_is_subtracted),
         cmocka_unit_test(events_are_per_operation),
         cmocka_unit_test(failed_round_ends_the_row),
