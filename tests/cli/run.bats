@@ -276,8 +276,8 @@ load common
 }
 
 @test "a lost terminal interrupts, unless nohup keeps it out" {
-    trapmark run -b native -t sort,sha256 -n 100 --batch-us 100000 \
-        -o r.json > /dev/null 2>&1 &
+    env --default-signal=HUP trapmark run -b native -t sort,sha256 -n 100 \
+        --batch-us 100000 -o r.json > /dev/null 2>&1 &
     pid=$!
     until [ -s r.json.journal ]; do sleep 0.05; done
     kill -HUP $pid
