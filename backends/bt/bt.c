@@ -31,8 +31,11 @@ static const struct bt_frag *last_unit(struct bt *bt, bool in_guest)
 static void report(void *opaque, int fd, bool in_guest)
 {
     static const char *const kinds[] = {"exception", "syscall", "kick"};
-    static const char *const exits[] = {"jump", "miss",    "step",  "store",
-                                        "irq",  "syscall", "sysret"};
+    static const char *const exits[] = {
+        [BT_EXIT_JUMP] = "jump",       [BT_EXIT_RETURN] = "return",
+        [BT_EXIT_MISS] = "miss",       [BT_EXIT_STEP] = "step",
+        [BT_EXIT_STORE] = "store",     [BT_EXIT_IRQ] = "irq",
+        [BT_EXIT_SYSCALL] = "syscall", [BT_EXIT_SYSRET] = "sysret"};
     struct bt *bt = opaque;
     const struct bt_frag *f = last_unit(bt, in_guest);
     char text[256];

@@ -36,10 +36,10 @@ static void emit_add_rcx(struct emit *e, uint32_t v)
 #define EXPECT_OTHER 14 /* to where it isn't as expected, */
 #define EXPECT_END 21   /* and to the end */
 
-static void emit_expectation(struct emit *e)
+static void emit_expectation(struct emit *e, gva_t pc)
 {
     struct bt *bt = e->bt;
-    uint32_t n = emit_exit_new(e, BT_EXIT_RETURN, 0, 0);
+    uint32_t n = emit_exit_new(e, BT_EXIT_RETURN, pc, 0);
     uint32_t stub = emit_leave_stub(e, n), begin = emit_off(e);
 
     bt->exits[n].patch = begin;
@@ -72,8 +72,10 @@ void bt_learn_return(struct bt *bt, const struct bt_exit *x, struct bt_frag *to)
     bt->vm.events.count[EV_BT_CHAIN]++;
 }
 
-static void emit_return(struct emit *e, unsigned pop)
+static void emit_return(struct emit *e, const struct unit_insn *i)
 {
+    const struct x86_opnd *o = &i->x.opnd[0];
+    const int pop = o->kind == OPND_IMM ? (int)(o->imm & 0xffff) : 0;
     const unsigned spilled = bt_spilled[BT_BY_RETURN];
 
     emit_reload(e, ~spilled);
@@ -81,11 +83,11 @@ static void emit_return(struct emit *e, unsigned pop)
     e->late = spilled;
     emit_mark(e, e->insn, 0);
     emit_stack(e, 0x8b, RCX, 0);
-    emit_rsp(e, 8 + (int)pop);
+    emit_rsp(e, 8 + pop);
     emit_mark(e, e->insn, FIX_RIP_RCX);
     /* A program's pages may hold other code the next time. */
     if (e->mode == BT_KERNEL && e->bt->opt.chain)
-        emit_expectation(e);
+        emit_expectation(e, i->pc);
     emit_save(e, RCX, CPU(target));
     emit_mark(e, e->insn, FIX_TARGET);
     emit_table_jump(e, BT_BY_RETURN);
@@ -198,9 +200,7 @@ bool emit_flow(struct emit *e, const struct unit_insn *i, enum emitted *how)
         if (x->zi.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR || x->opsize != 8)
             *how = emit_step(e, i);
         else
-            emit_return(e, x->opnd[0].kind == OPND_IMM
-                               ? (unsigned)x->opnd[0].imm & 0xffff
-                               : 0);
+            emit_return(e, i);
         return true;
     case ZYDIS_MNEMONIC_LOOP:
         *how = emit_short(e, i, 0xe2);

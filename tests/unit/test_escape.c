@@ -327,8 +327,10 @@ static void crash_is_told(void **state)
         assert_non_null(strstr(text, ", address 0x8; guest rip 0x2000"));
         assert_non_null(strstr(text, bt ? " at 0x51000"
                                         : "; last traps: exception at 0x2"));
-        if (bt)
+        if (bt) {
             assert_non_null(strstr(text, "; last exits: "));
+            assert_non_null(strstr(text, "return at 0x2000"));
+        }
         for (size_t k = 0; k < sizeof(sent) / sizeof(sent[0]); k++) {
             assert_int_equal(crash_report(name, sent[k], text, sizeof(text)),
                              sent[k]);
