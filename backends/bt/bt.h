@@ -45,6 +45,7 @@ enum bt_way { BT_BY_JUMP, BT_BY_RETURN, BT_WAYS };
 
 /* Registers that sequences spill, in the order of bt_cpu.spill. */
 enum bt_spill { SPILL_RAX, SPILL_RCX, SPILL_RDX, SPILL_RSP, SPILLS };
+static const uint8_t bt_spill_regs[SPILLS] = {RAX, RCX, RDX, RSP};
 
 /* What cache code reads and writes. */
 struct bt_cpu {
@@ -346,11 +347,11 @@ void bt_learn_return(struct bt *bt, const struct bt_exit *x,
 uint32_t bt_return_to(struct bt *bt, struct bt_frag *f);
 /* FIX_ of the registers that are in spill[] on each way. */
 extern const uint8_t bt_spilled[BT_WAYS];
+#define BT_SPILLING (2 * 7) /* bytes of code that stores or loads them */
 /* A fragment's indirect entry, among the stubs. */
 void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way);
-/* Code that takes the exit's jump by the table: cache offset. From BT_TO_TABLE
- * bytes on bt_spilled[BT_BY_JUMP] says what is spilled. */
-#define BT_TO_TABLE 14
+/* New code that takes the exit's jump by the table: cache offset. From
+ * BT_SPILLING bytes on bt_spilled[BT_BY_JUMP] says what is spilled. */
 uint32_t bt_table_way(struct bt *bt, struct bt_exit *x);
 /* The marks of the entry that has this cache offset, and where it begins. */
 const struct bt_entry *bt_entry_at(const struct bt *bt, const struct bt_frag *f,

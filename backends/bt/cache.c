@@ -299,6 +299,7 @@ void bt_frag_kill(struct bt *bt, struct bt_frag *f)
         emit_set64(&e, CPU(target), (int32_t)f->pc);
         emit_jmp(&e, bt->miss[BT_BY_RETURN]);
     }
+    assert(emit_off(&e) <= f->inner + EMIT_KILL);
 }
 
 void bt_cache_written(struct bt *bt, gpa_t gpa, uint64_t len)

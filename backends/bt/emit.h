@@ -89,11 +89,9 @@ static inline void emit_load(struct emit *e, unsigned reg, uint64_t at)
  */
 static inline void emit_spilled(struct emit *e, unsigned opcode, unsigned which)
 {
-    static const uint8_t regs[SPILLS] = {RAX, RCX, RDX, RSP};
-
     for (unsigned k = 0; k < SPILLS; k++)
         if (which & 1u << k)
-            emit_cpu64(e, opcode, regs[k], CPU_SPILL(k));
+            emit_cpu64(e, opcode, bt_spill_regs[k], CPU_SPILL(k));
 }
 
 /* mov qword [at], imm32 */
@@ -103,6 +101,9 @@ static inline void emit_set64(struct emit *e, uint64_t at, int32_t v)
     emit_rip(e, at, 4);
     emit32(e, (uint32_t)v);
 }
+
+/* Bytes that bt_frag_kill() needs behind an entry: emit_set64() and a jump. */
+#define EMIT_KILL (11 + 5)
 
 /* mov dword [at], imm32 */
 static inline void emit_set32(struct emit *e, uint64_t at, uint32_t v)
@@ -149,6 +150,13 @@ static inline void emit_add(struct emit *e, unsigned base, unsigned index)
     emit8(e, 0);
 }
 
+/* lea rcx, [rcx + disp32] */
+static inline void emit_add_rcx(struct emit *e, uint32_t disp)
+{
+    emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x89);
+    emit32(e, disp);
+}
+
 /* ModRM and SIB of reg, [rsp + disp] */
 static inline void emit_rsp_operand(struct emit *e, unsigned reg, int disp)
 {
@@ -192,8 +200,9 @@ static inline void emit_jmp(struct emit *e, uint32_t to)
 void emit_mark(struct emit *e, unsigned insn, unsigned fix);
 /* The same, and the guest's RSP is so much above the host's. */
 void emit_mark_rsp(struct emit *e, unsigned insn, unsigned fix, int rsp);
-/* Load these of the registers left for later; RSP and all of them. */
+/* Load these of the registers left for later; give RSP what is left; both. */
 void emit_reload(struct emit *e, unsigned which);
+void emit_settle_rsp(struct emit *e);
 void emit_settle(struct emit *e);
 
 /* A new exit: its number. */
@@ -202,6 +211,8 @@ uint32_t emit_exit_new(struct emit *e, enum bt_exit_kind kind, gva_t pc,
 /* Leave by that exit, here; or by a stub: its cache offset. */
 void emit_leave(struct emit *e, uint32_t exit);
 uint32_t emit_leave_stub(struct emit *e, uint32_t exit);
+/* So many new stubs in a row, which belong to that. */
+uint8_t *emit_stubs(struct bt *bt, unsigned n, uint32_t owner);
 /* jmp, or jcc with cc = 0..15, to a guest address: chained later. Returns the
  * exit's number. */
 uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target);
@@ -209,10 +220,8 @@ uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target);
 /* entry.c: to cpu->target, which is in RAX (by a jump) or RCX (by a return),
  * too, through the table; what bt_spilled says is spilled. */
 void emit_table_jump(struct emit *e, enum bt_way way);
-/* The unit's entry for that way, which leads on into what is emitted next; with
- * the registers still spilled. */
-void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way);
-/* The same at the begin of a unit, whose other way in is f->body. */
+/* The begin of a unit: f->body, where jumps come in, and its entry for that way.
+ * Both lead on into what is emitted next, with the registers still spilled. */
 void emit_head(struct emit *e, struct bt_frag *f, enum bt_way way);
 
 /* ---- One instruction ----------------------------------------------------- */

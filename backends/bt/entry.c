@@ -18,7 +18,6 @@
 
 const uint8_t bt_spilled[BT_WAYS] = {FIX_RAX | FIX_RDX, FIX_RCX | FIX_RDX};
 static const uint8_t target_reg[BT_WAYS] = {RAX, RCX};
-#define RELOAD (2 * 7) /* bytes of loading what is spilled */
 
 /* Is the address too long for an immediate? */
 static bool is_wide(gva_t pc, enum bt_way way)
@@ -118,14 +117,14 @@ static void by_return(struct layout *l, struct bt_frag *f, bool wide)
         emit_load(e, RAX, CPU_SPILL(SPILL_RAX));
         mark(l, bt_spilled[BT_BY_RETURN]);
     } else {
-        emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x89); /* lea rcx, [rcx+v] */
-        emit32(e, (uint32_t)(1 - f->pc));
+        emit_add_rcx(e, (uint32_t)(1 - f->pc));
     }
     jump_back(e, 0xe2, other); /* loop: RCX was not 1 */
 }
 
-/* Before `entry` comes what doesn't match. */
-void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way)
+/* It leads on into what is emitted next, with the registers still spilled.
+ * Before f->entry comes what doesn't match. */
+static void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way)
 {
     bool wide = is_wide(f->pc, way);
     struct bt_entry *t = &e->bt->entries[way][wide];
@@ -137,7 +136,7 @@ void emit_entry(struct emit *e, struct bt_frag *f, enum bt_way way)
     else
         by_return(&l, f, wide);
     t->matched = (uint8_t)(e->p - l.begin);
-    t->size = t->matched + RELOAD;
+    t->size = t->matched + BT_SPILLING;
     t->lead = (uint8_t)(f->entry[way] - (uint32_t)(l.begin - e->bt->rw));
 }
 
@@ -156,7 +155,7 @@ void emit_head(struct emit *e, struct bt_frag *f, enum bt_way way)
 {
     uint8_t *around;
 
-    align(e, way, RELOAD + 2);
+    align(e, way, BT_SPILLING + 2);
     f->body = emit_off(e);
     emit_spilled(e, 0x89, bt_spilled[way]);
     emit8(e, 0xeb), around = e->p, emit8(e, 0);
@@ -165,21 +164,14 @@ void emit_head(struct emit *e, struct bt_frag *f, enum bt_way way)
     e->late = f->late = bt_spilled[way];
 }
 
-static uint8_t *stubs_new(struct bt *bt, unsigned n, uint32_t owner)
-{
-    bt->stubs -= n * BT_STUB;
-    for (unsigned k = 0; k < n; k++)
-        bt->stub_owner[bt->stubs / BT_STUB + k] = owner;
-    return bt->rw + bt->stubs;
-}
-
 #define ENTRY_STUBS 8
 
 void bt_entry_add(struct bt *bt, struct bt_frag *f, enum bt_way way)
 {
     struct emit e = {.bt = bt};
 
-    e.p = stubs_new(bt, ENTRY_STUBS, (uint32_t)(f - bt->frags) | BT_OWNER_FRAG);
+    e.p =
+        emit_stubs(bt, ENTRY_STUBS, (uint32_t)(f - bt->frags) | BT_OWNER_FRAG);
     align(&e, way, 0);
     emit_entry(&e, f, way);
     emit_spilled(&e, 0x8b, bt_spilled[way]);
@@ -193,12 +185,10 @@ uint32_t bt_table_way(struct bt *bt, struct bt_exit *x)
 {
     struct emit e = {.bt = bt, .mode = x->mode};
 
-    if (x->table)
-        return x->table;
-    e.p = stubs_new(bt, WAY_STUBS, (uint32_t)(x - bt->exits) | BT_OWNER_EXIT);
+    e.p = emit_stubs(bt, WAY_STUBS, (uint32_t)(x - bt->exits) | BT_OWNER_EXIT);
     x->table = emit_off(&e);
     emit_spilled(&e, 0x89, bt_spilled[BT_BY_JUMP]);
-    assert(emit_off(&e) == x->table + BT_TO_TABLE);
+    assert(emit_off(&e) == x->table + BT_SPILLING);
     emit_imm(&e, RAX, x->target);
     emit_save(&e, RAX, CPU(target));
     emit_table_jump(&e, BT_BY_JUMP);

@@ -443,7 +443,6 @@ static bool is_patient(const struct x86_insn *x)
  */
 static unsigned settle_for(struct emit *e, const struct x86_insn *x)
 {
-    static const uint8_t regs[] = {RAX, RCX, RDX};
     unsigned read = 0, set = 0;
 
     if (!is_patient(x)) {
@@ -453,17 +452,15 @@ static unsigned settle_for(struct emit *e, const struct x86_insn *x)
             emit_settle(e);
         return 0;
     }
-    for (unsigned k = 0; e->late && k < sizeof(regs); k++) {
-        enum use use = use_of(x, regs[k]);
+    for (unsigned k = 0; e->late >> k; k++) {
+        enum use use = use_of(x, bt_spill_regs[k]);
 
         read |= use == USE_READ ? 1u << k : 0;
         set |= use == USE_SET ? 1u << k : 0;
     }
     emit_reload(e, read);
-    if (e->rsp && uses_rsp(x)) {
-        emit_rsp(e, 0);
-        emit_mark(e, e->insn, 0);
-    }
+    if (uses_rsp(x))
+        emit_settle_rsp(e);
     return set;
 }
 

@@ -22,13 +22,6 @@ static void emit_push_return(struct emit *e, uint64_t to, bool rax_free)
     emit_rsp(e, -8);
 }
 
-/* lea rcx, [rcx + disp32] */
-static void emit_add_rcx(struct emit *e, uint32_t v)
-{
-    emit8(e, 0x48), emit8(e, 0x8d), emit8(e, 0x89);
-    emit32(e, v);
-}
-
 /* Most returns go where they went the first time, and then need neither the
  * table nor an indirect jump, which the host predicts less well than its own
  * return. Until bt_learn_return() this leaves, to learn. */

@@ -19,11 +19,9 @@ static uint64_t stacked_flags(const struct bt_cpu *cpu, unsigned n)
 
 void bt_unspill(struct bt_cpu *cpu, unsigned fix)
 {
-    static const uint8_t regs[SPILLS] = {RAX, RCX, RDX, RSP};
-
     for (unsigned k = 0; k < SPILLS; k++)
         if (fix & 1u << k)
-            cpu->gpr[regs[k]] = cpu->spill[k];
+            cpu->gpr[bt_spill_regs[k]] = cpu->spill[k];
 }
 
 /* Where the RET at its end is expected to go. */
@@ -143,7 +141,7 @@ static void in_stub(struct bt *bt, uint32_t off)
     if (owner & BT_OWNER_EXIT) {
         const struct bt_exit *e = &bt->exits[owner & ~BT_OWNER_EXIT];
 
-        if (off >= e->table + BT_TO_TABLE)
+        if (off >= e->table + BT_SPILLING)
             bt_unspill(bt->cpu, bt_spilled[BT_BY_JUMP]);
         bt->cpu->rip = e->target;
         return;

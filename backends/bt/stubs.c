@@ -33,13 +33,18 @@ void emit_reload(struct emit *e, unsigned which)
     emit_mark(e, e->insn, 0);
 }
 
-void emit_settle(struct emit *e)
+void emit_settle_rsp(struct emit *e)
 {
-    emit_reload(e, e->late);
     if (!e->rsp)
         return;
     emit_rsp(e, 0);
     emit_mark(e, e->insn, 0);
+}
+
+void emit_settle(struct emit *e)
+{
+    emit_reload(e, e->late);
+    emit_settle_rsp(e);
 }
 
 uint32_t emit_exit_new(struct emit *e, enum bt_exit_kind kind, gva_t pc,
@@ -67,16 +72,21 @@ void emit_leave(struct emit *e, uint32_t exit)
     emit_jmp(e, e->bt->callouts[mode ? BT_CALLOUT_MODE : BT_CALLOUT_ANY].begin);
 }
 
+uint8_t *emit_stubs(struct bt *bt, unsigned n, uint32_t owner)
+{
+    bt->stubs -= n * BT_STUB;
+    for (unsigned k = 0; k < n; k++)
+        bt->stub_owner[bt->stubs / BT_STUB + k] = owner;
+    return bt->rw + bt->stubs;
+}
+
 uint32_t emit_leave_stub(struct emit *e, uint32_t exit)
 {
     struct emit s = *e;
-    struct bt *bt = e->bt;
 
-    bt->stubs -= BT_STUB;
-    s.p = bt->rw + bt->stubs;
+    s.p = emit_stubs(e->bt, 1, exit);
     emit_leave(&s, exit);
-    bt->stub_owner[bt->stubs / BT_STUB] = exit;
-    return bt->stubs;
+    return e->bt->stubs;
 }
 
 uint32_t emit_branch(struct emit *e, int cc, gva_t pc, gva_t target)

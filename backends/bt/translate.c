@@ -180,7 +180,7 @@ static unsigned emit_unit(struct emit *e, gva_t pc, unsigned limit,
         emit_settle(e);
     }
     /* Room for what bt_frag_kill() may put there. */
-    while (emit_off(e) - f->inner < (f->late ? 16 : 5))
+    while (emit_off(e) - f->inner < (f->late ? EMIT_KILL : 5))
         emit8(e, 0x90);
     if (how == EMIT_NEXT)
         close_unit(e, pc + f->off[f->n - 1], i.pc);
