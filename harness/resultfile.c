@@ -36,52 +36,40 @@ static unsigned is_control(const char *p)
     return c < 0x20 || c == 0x7f;
 }
 
-/* A new string, or NULL where the text is fine. It ends up on terminals. */
-static json_t *plain_text(const char *text)
+/* Texts end up on terminals. */
+static void replace_controls(char *text)
 {
-    char *copy = xstrdup(text);
-    bool changed = false;
-    json_t *plain;
-    unsigned n;
-
-    for (char *p = copy; *p; p++) {
-        n = is_control(p);
-        changed = changed || n;
-        while (n)
-            p[--n] = '?';
-    }
-    plain = changed ? json_string(copy) : NULL;
-    free(copy);
-    return plain;
+    for (char *p = text; *p; p++)
+        for (unsigned n = is_control(p); n; n--)
+            p[n - 1] = '?';
 }
 
 void result_set_text(json_t *object, const char *name, const char *value)
 {
-    json_t *text, *plain;
+    json_t *text;
     char *copy;
 
     if (!value || !*value)
         return;
-    text = json_string(value);
+    copy = xstrdup(value);
+    replace_controls(copy);
+    text = json_string(copy);
     if (!text) {
-        copy = xstrdup(value);
         for (char *p = copy; *p; p++)
             if (*p & 0x80)
                 *p = '?';
         text = json_string(copy);
-        free(copy);
     }
-    plain = plain_text(json_string_value(text));
-    if (plain)
-        json_decref(text);
-    json_object_set_new(object, name, plain ? plain : text);
+    free(copy);
+    json_object_set_new(object, name, text);
 }
 
-/* The same for all texts of a file. */
+/* All texts of a file. */
 static void make_plain(json_t *value)
 {
     const char *key;
-    json_t *item, *plain;
+    json_t *item;
+    char *copy;
     size_t i;
 
     if (json_is_object(value)) {
@@ -89,10 +77,11 @@ static void make_plain(json_t *value)
     } else if (json_is_array(value)) {
         json_array_foreach(value, i, item) make_plain(item);
     } else if (json_is_string(value)) {
-        plain = plain_text(json_string_value(value));
-        if (plain)
-            json_string_set(value, json_string_value(plain));
-        json_decref(plain);
+        copy = xstrdup(json_string_value(value));
+        replace_controls(copy);
+        if (strcmp(copy, json_string_value(value)))
+            json_string_set(value, copy);
+        free(copy);
     }
 }
 
