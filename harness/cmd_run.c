@@ -288,6 +288,16 @@ static void check_disk(const char *path)
                   (long long)st.st_size >> 10, TM_DISK_MIN >> 20);
 }
 
+/* Three, or as many as get two batches each. */
+static unsigned usual_rounds(const struct session_options *o)
+{
+    unsigned n = o->samples / 2;
+
+    if (o->deterministic || !n)
+        return 1;
+    return n < 3 ? n : 3;
+}
+
 static void check_options(struct session_options *o)
 {
     cli_check_list("backends", o->request.backends);
@@ -303,9 +313,7 @@ static void check_options(struct session_options *o)
         cli_usage("--rounds: %u rounds need at least as many --samples, not %u",
                   o->rounds, o->samples);
     if (!o->rounds)
-        o->rounds = o->deterministic || o->samples < 4 ? 1
-                    : o->samples < 6                   ? 2
-                                                       : 3;
+        o->rounds = usual_rounds(o);
     if (o->resume && (!o->output || !strcmp(o->output, "-")))
         cli_usage("--resume needs -o FILE: the journal is kept beside it");
     if (o->output)

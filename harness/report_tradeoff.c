@@ -127,31 +127,32 @@ static bool contends(const struct report *r, unsigned series)
 static void judge(const struct report *r, const struct tradeoff *m,
                   struct tradeoff_cell *cell)
 {
-    struct tradeoff_price best = {.median = INFINITY}, next = best;
-    struct tradeoff_price price;
+    struct tradeoff_price price[TRADEOFF_MOST];
+    double best = INFINITY, next = INFINITY;
 
     cell->winner = cell->second = -1;
     for (unsigned i = 0; i < m->n && cell->bench != UINT_MAX; i++) {
-        if (!tradeoff_price(report_ok(r, cell->bench, m->series[i]), &price))
+        const struct report_row *row = report_ok(r, cell->bench, m->series[i]);
+
+        if (!tradeoff_price(row, &price[i]))
             continue;
         cell->measured |= 1ull << i;
-        if (price.median < best.median) {
+        if (price[i].median < best) {
             next = best;
             cell->second = cell->winner;
-            best = price;
+            best = price[i].median;
             cell->winner = i;
-        } else if (price.median < next.median) {
-            next = price;
+        } else if (price[i].median < next) {
+            next = price[i].median;
             cell->second = i;
         }
     }
     if (cell->second < 0)
         return;
-    if (best.low > 0)
-        cell->margin = next.median / best.median;
+    if (price[cell->winner].low > 0)
+        cell->margin = next / best;
     for (unsigned i = 0; i < m->n; i++)
-        if (tradeoff_price(report_ok(r, cell->bench, m->series[i]), &price) &&
-            price.low <= best.high)
+        if (cell->measured >> i & 1 && price[i].low <= price[cell->winner].high)
             cell->tied |= 1ull << i;
     cell->clear = cell->tied == 1ull << cell->winner;
 }

@@ -18,11 +18,16 @@ static bool is_ok(const json_t *run)
     return run && !strcmp(result_text(run, RF_STATUS), RF_STATUS_OK);
 }
 
+/* Has times that compare with others. */
+static bool is_timed(const json_t *run)
+{
+    return is_ok(run) && !result_text(run, RF_TIMES);
+}
+
 static bool median_of(const json_t *run, double *median)
 {
-    return is_ok(run) && !result_text(run, RF_TIMES) &&
-           result_real(json_object_get(run, RF_TICKS_PER_OP), RF_MEDIAN,
-                       median);
+    return is_timed(run) && result_real(json_object_get(run, RF_TICKS_PER_OP),
+                                        RF_MEDIAN, median);
 }
 
 /* KVM says in its heading what drives it. */
@@ -58,11 +63,9 @@ static char *figure_cell(const json_t *run)
 
 static char *ratio_cell(const json_t *run, const json_t *native)
 {
-    double mine, theirs;
     struct ratio r;
 
-    if (!median_of(run, &mine) || !median_of(native, &theirs) ||
-        !ratio_of(run, native, &r))
+    if (!is_timed(run) || !is_timed(native) || !ratio_of(run, native, &r))
         return xstrdup("");
     return table_ratio(r.median, r.noisy);
 }

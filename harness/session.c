@@ -123,18 +123,24 @@ static void warn(struct session *s, const char *advice, const char *backend,
 /* KVM's kind of paging is its module's, not a row's. */
 static void warn_about_paging(struct session *s)
 {
-    json_t *asked = split_json(s->options->request.paging), *policy;
-    const struct backend *kvm = backend_find("kvm");
-    bool other = json_array_size(asked) > 0;
+    json_t *asked, *policy;
+    bool other = s->options->request.paging && planned(s, "kvm");
     char text[REASON_MAX];
     size_t i;
 
-    json_array_foreach(asked, i, policy) other &=
-        strcmp(json_string_value(policy), kvm->paging()) != 0;
-    kvm_probe_say_paging(text);
-    if (other && planned(s, "kvm"))
-        warn(s, NULL, NULL, "--paging changes nothing for kvm: %s", text);
+    if (!other)
+        return;
+    asked = split_json(s->options->request.paging);
+    json_array_foreach(asked, i, policy)
+    {
+        other &= strcmp(json_string_value(policy),
+                        backend_find("kvm")->paging()) != 0;
+    }
     json_decref(asked);
+    if (!other)
+        return;
+    kvm_probe_say_paging(text);
+    warn(s, NULL, NULL, "--paging changes nothing for kvm: %s", text);
 }
 
 static void warn_about_host(struct session *s)
